@@ -1,0 +1,29 @@
+"""Importing the optional packages, with an error that names the extra to install."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from albert_export.errors import MissingDependencyError
+
+
+def require(module: str, *, needed_for: str, extra: str) -> Any:
+    """Import ``module`` and return it.
+
+    Args:
+        module: Dotted module name, e.g. ``"torch"``.
+        needed_for: What the user asked for, e.g. ``"exporting to ONNX"``; begins the error's sentence.
+        extra: The extra of this distribution that brings the package.
+
+    Raises:
+        MissingDependencyError: The package itself is absent. An import error from inside an installed package
+            passes through unchanged: reinstalling the extra would not mend it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        top = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != top:
+            raise
+        raise MissingDependencyError(top, needed_for=needed_for, extra=extra) from error

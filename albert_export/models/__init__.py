@@ -1,0 +1,1 @@
+"""Eager reference models: one file a framework."""

@@ -1,0 +1,1 @@
+"""The compiler: tracing an eager model, passes over the graph, emitting a target."""
