@@ -1,0 +1,68 @@
+# Everything starts here: `make demo` and `make test` need only Python 3.11 to 3.13 and make.
+# pip's own environment variables are honoured (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, …). On Linux,
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
+# takes the CPU build of torch instead of the CUDA one, a tenth of the download.
+# Written for GNU make 3.81 and later, the version that macOS brings.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench docs clean
+
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# Expanded only when an environment has to be made: the first interpreter that is new enough.
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,\
+	$(shell $(python) -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $(python))) python3)
+
+VENV := .venv
+BIN := $(VENV)/bin
+# A stamp is newer than both files that say what is installed: a second run installs nothing and needs no network.
+# The demo needs no development tools, and takes the environment that has them where there is one.
+DEV_STAMP := $(VENV)/.installed-dev
+DEMO_STAMP := $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(VENV)/.installed-all)
+
+PYTEST_ARGS ?= -n 2
+DEMO_QUESTION := Who wrote the first program?
+DEMO_CONTEXT := Ada Lovelace wrote the first program for a machine that was never finished. \
+	Charles Babbage had drawn it, and the notes she added to its description are longer than the description itself.
+
+help:  ## list what make can do
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)$$/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+$(VENV)/.installed-%: pyproject.toml constraints.txt
+	@python='$(PYTHON)'; \
+	if ! command -v $$python >/dev/null 2>&1; then \
+		echo "error: no Python found as '$$python'; fix: install Python 3.11 to 3.13, or name one: make PYTHON=/path/to/python3.11" >&2; exit 2; fi; \
+	if ! $$python -c '$(SUPPORTED)' >/dev/null 2>&1; then \
+		echo "error: Python 3.11 to 3.13 is needed; received $$($$python --version 2>&1 | head -n 1) from '$$python'; fix: name another: make PYTHON=/path/to/python3.11" >&2; exit 2; fi; \
+	if ! $$python -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+		echo "error: '$$python' comes without its venv module; fix: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; fi; \
+	echo "making $(VENV) with $$($$python --version)" && $$python -m venv $(VENV)
+	$(BIN)/python -m pip install --constraint constraints.txt setuptools
+	$(BIN)/python -m pip install --constraint constraints.txt --no-build-isolation --editable '.[$*]'
+	@touch $@
+
+demo: $(DEMO_STAMP)  ## export the built-in model's question answering to ./demo, ask it a question, show the parity
+	@echo "== albert-export onnx: the built-in model, UNTRAINED, its weights drawn from a seed =="
+	$(BIN)/albert-export onnx --task question-answering --out demo
+	@echo
+	@echo "== albert-export run: real text through ONNX Runtime =="
+	@echo "   (an untrained model answers at random; the same command serves a trained checkpoint: --model DIR_OR_HUB_ID)"
+	$(BIN)/albert-export run demo --question "$(strip $(DEMO_QUESTION))" --context "$(strip $(DEMO_CONTEXT))"
+
+test: lint  ## lint, strict types and the whole test suite
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(DEV_STAMP)  ## ruff, formatting and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(DEV_STAMP)  ## mend formatting and what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(DEV_STAMP)  ## write docs/cli.md anew from the commands
+	$(BIN)/python tools/generate_cli_docs.py
+
+clean:  ## remove what builds, tests and the demo left; the environment stays
+	rm -rf build dist demo demo.rejected *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
