@@ -1,0 +1,213 @@
+"""THE TABLE of weights: the canonical name, the shape and the owner of every parameter, and what may be left over.
+
+Canonical names are those of a safetensors file with a head, as the reference writes it: with the ``albert.`` prefix,
+linear weights as ``[out, in]``. One row is one kind of weight; ``{group}`` and ``{layer}`` stand for the layer group
+and the inner layer. A bare ``AlbertModel`` uses the same names without the prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from albert_export.config import AlbertConfig
+    from albert_export.tasks import Task
+
+#: Prefix of the encoder's weights in a checkpoint that has a head.
+PREFIX = "albert."
+
+_LAYER = "albert.encoder.albert_layer_groups.{group}.albert_layers.{layer}."
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of weight.
+
+    Attributes:
+        name: Canonical name, with ``{group}`` and ``{layer}`` where every inner layer has its own.
+        axes: One entry a dimension: a field of ``AlbertConfig``, a literal size, ``attention_size`` (the width of the
+            heads that were not pruned from this layer), ``head_size`` or ``distances`` (relative positions).
+        part: The part of the model that owns it; :data:`PARTS_OF_TASK` says which parts a task has.
+        initial: How a fresh one is filled: ``normal`` (mean 0, deviation ``initializer_range``), ``zeros`` or ``ones``.
+    """
+
+    name: str
+    axes: tuple[str | int, ...]
+    part: str
+    initial: str
+
+
+def _linear(name: str, wide: str | int, narrow: str, part: str) -> tuple[Row, Row]:
+    return (
+        Row(f"{name}.weight", (wide, narrow), part, "normal"),
+        Row(f"{name}.bias", (wide,), part, "zeros"),
+    )
+
+
+def _layer_norm(name: str, width: str, part: str) -> tuple[Row, Row]:
+    return Row(f"{name}.weight", (width,), part, "ones"), Row(f"{name}.bias", (width,), part, "zeros")
+
+
+ROWS: tuple[Row, ...] = (
+    Row("albert.embeddings.word_embeddings.weight", ("vocab_size", "embedding_size"), "encoder", "normal"),
+    Row(
+        "albert.embeddings.position_embeddings.weight",
+        ("max_position_embeddings", "embedding_size"),
+        "encoder",
+        "normal",
+    ),
+    Row("albert.embeddings.token_type_embeddings.weight", ("type_vocab_size", "embedding_size"), "encoder", "normal"),
+    *_layer_norm("albert.embeddings.LayerNorm", "embedding_size", "encoder"),
+    *_linear("albert.encoder.embedding_hidden_mapping_in", "hidden_size", "embedding_size", "encoder"),
+    *_layer_norm(_LAYER + "full_layer_layer_norm", "hidden_size", "encoder"),
+    *_linear(_LAYER + "attention.query", "attention_size", "hidden_size", "encoder"),
+    *_linear(_LAYER + "attention.key", "attention_size", "hidden_size", "encoder"),
+    *_linear(_LAYER + "attention.value", "attention_size", "hidden_size", "encoder"),
+    *_linear(_LAYER + "attention.dense", "hidden_size", "attention_size", "encoder"),
+    *_layer_norm(_LAYER + "attention.LayerNorm", "hidden_size", "encoder"),
+    Row(_LAYER + "attention.distance_embedding.weight", ("distances", "head_size"), "relative positions", "normal"),
+    *_linear(_LAYER + "ffn", "intermediate_size", "hidden_size", "encoder"),
+    *_linear(_LAYER + "ffn_output", "hidden_size", "intermediate_size", "encoder"),
+    *_linear("albert.pooler", "hidden_size", "hidden_size", "pooler"),
+    Row("predictions.bias", ("vocab_size",), "masked words", "zeros"),
+    *_layer_norm("predictions.LayerNorm", "embedding_size", "masked words"),
+    *_linear("predictions.dense", "embedding_size", "hidden_size", "masked words"),
+    Row("predictions.decoder.weight", ("vocab_size", "embedding_size"), "untied decoder", "normal"),
+    *_linear("sop_classifier.classifier", "num_labels", "hidden_size", "sentence order"),
+    *_linear("classifier", "num_labels", "hidden_size", "classifier"),
+    *_linear("classifier", 1, "hidden_size", "choice classifier"),
+    *_linear("qa_outputs", "num_labels", "hidden_size", "answer span"),
+)
+
+#: Parts that each task's model has besides the encoder. Masked words, tokens and spans read no pooled output.
+PARTS_OF_TASK: dict[str, tuple[str, ...]] = {
+    "feature-extraction": ("pooler",),
+    "pretraining": ("pooler", "masked words", "untied decoder", "sentence order"),
+    "fill-mask": ("masked words", "untied decoder"),
+    "text-classification": ("pooler", "classifier"),
+    "multiple-choice": ("pooler", "choice classifier"),
+    "token-classification": ("classifier",),
+    "question-answering": ("answer span",),
+}
+
+#: Second names of one parameter, for as long as the config ties them; a file may hold both.
+TIED_DECODER_WEIGHT = ("predictions.decoder.weight", "albert.embeddings.word_embeddings.weight")
+TIED_DECODER_BIAS = ("predictions.decoder.bias", "predictions.bias")
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Weights that a checkpoint may hold though the model has no place for them.
+
+    Attributes:
+        names: Canonical names; nothing but these exact names is covered.
+        unless: The row does not apply to a model that has a weight of this prefix: there it must be consumed.
+        reason: Why leaving them out changes no answer.
+    """
+
+    names: tuple[str, ...]
+    unless: str | None
+    reason: str
+
+
+LEFTOVERS: tuple[Leftover, ...] = (
+    Leftover(
+        ("albert.embeddings.position_ids", "albert.embeddings.token_type_ids"),
+        None,
+        "a buffer of older releases: it only counts from 0, or holds zeros",
+    ),
+    Leftover(
+        ("albert.pooler.weight", "albert.pooler.bias"),
+        "albert.pooler.",
+        "the pooler: this head does not read the pooled output",
+    ),
+    Leftover(
+        (
+            "predictions.bias",
+            "predictions.LayerNorm.weight",
+            "predictions.LayerNorm.bias",
+            "predictions.dense.weight",
+            "predictions.dense.bias",
+            "predictions.decoder.weight",
+            "predictions.decoder.bias",
+        ),
+        "predictions.",
+        "weights of the masked-word head",
+    ),
+    Leftover(
+        ("sop_classifier.classifier.weight", "sop_classifier.classifier.bias"),
+        "sop_classifier.",
+        "weights of the sentence-order head",
+    ),
+    Leftover(("classifier.weight", "classifier.bias"), "classifier.", "weights of a classification head"),
+    Leftover(("qa_outputs.weight", "qa_outputs.bias"), "qa_outputs.", "weights of the question-answering head"),
+)
+
+#: Why a stored name is not consumed though the model has the parameter: its tied copy is read instead.
+TIED_COPY_REASON = (
+    "a tied copy: the decoder's copy of the same parameter is read, as the reference reads it last"
+)
+
+#: Spellings of checkpoints converted from TensorFlow in the first releases: ending -> canonical ending.
+OLD_ENDINGS: dict[str, str] = {
+    "LayerNorm.gamma": "LayerNorm.weight",
+    "LayerNorm.beta": "LayerNorm.bias",
+    "full_layer_layer_norm.gamma": "full_layer_layer_norm.weight",
+    "full_layer_layer_norm.beta": "full_layer_layer_norm.bias",
+}
+
+
+def tied_names(config: AlbertConfig) -> dict[str, str]:
+    """Return second name -> canonical name of every parameter that has two.
+
+    The decoder's bias is always the head's bias; its weight is the word embedding unless the config unties them.
+    """
+    pairs = [TIED_DECODER_BIAS, *([TIED_DECODER_WEIGHT] if config.tie_word_embeddings else [])]
+    return dict(pairs)
+
+
+def parameters(config: AlbertConfig, task: Task, *, pooler: bool = True) -> dict[str, tuple[int, ...]]:
+    """Return canonical name -> shape of every parameter of the task's model, tied ones once, in the table's order.
+
+    Args:
+        config: Sizes, groups, pruned heads, and whether the decoder is tied.
+        task: The head.
+        pooler: False for an ``AlbertModel`` without one; other heads have their pooler or lack it regardless.
+    """
+    return {
+        name: shape
+        for row, name, shape in rows_of(config, task)
+        if pooler or row.part != "pooler" or task.name != "feature-extraction"
+    }
+
+
+def rows_of(config: AlbertConfig, task: Task) -> Iterator[tuple[Row, str, tuple[int, ...]]]:
+    """Yield (row, canonical name, shape) for every parameter of the task's model, in the table's order."""
+    parts = {"encoder", *PARTS_OF_TASK[task.name]}
+    if config.position_embedding_type != "absolute":
+        parts.add("relative positions")
+    if config.tie_word_embeddings:
+        parts.discard("untied decoder")
+    places = [(group, layer) for group in range(config.num_hidden_groups) for layer in range(config.inner_group_num)]
+    for row in ROWS:
+        if row.part in parts:
+            for group, layer in places if "{group}" in row.name else places[:1]:
+                shape = tuple(_size(config, axis, group, layer) for axis in row.axes)
+                yield row, row.name.format(group=group, layer=layer), shape
+
+
+def _size(config: AlbertConfig, axis: str | int, group: int, layer: int) -> int:
+    if isinstance(axis, int):
+        return axis
+    head_size = config.hidden_size // config.num_attention_heads
+    if axis == "head_size":
+        return head_size
+    if axis == "distances":
+        return 2 * config.max_position_embeddings - 1
+    if axis == "attention_size":
+        # `pruned_heads` counts layers through the groups, as the reference's prune_heads does.
+        pruned = set(config.pruned_heads.get(group * config.inner_group_num + layer, ()))
+        return (config.num_attention_heads - len(pruned)) * head_size
+    return int(getattr(config, axis))
