@@ -1,0 +1,266 @@
+"""Running ONNX artifacts with ONNX Runtime, on the CPU or an NVIDIA GPU."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from albert_export._imports import require
+from albert_export.errors import BundleError, DeviceError
+from albert_export.runtimes.input_checks import IntArray
+from albert_export.runtimes.onnxruntime_devices import (
+    CUDA,
+    cuda_failed,
+    cuda_missing,
+    parse_device,
+    preload_cuda,
+    providers_for,
+)
+from albert_export.runtimes.processors import restricted_processors
+from albert_export.runtimes.protocol import Array, Runtime, checked_threads
+from albert_export.tasks import DYNAMIC_AXES, Task, TensorSpec
+
+if TYPE_CHECKING:
+    from albert_export.bundle import Artifact, Bundle
+    from albert_export.config import AlbertConfig
+
+_log = logging.getLogger("albert_export.runtimes")
+
+#: ONNX Runtime's name of an element type -> numpy's.
+_DTYPES = {
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+}
+_INPUT_DTYPES = ("int32", "int64")
+
+
+class OnnxRuntime(Runtime):
+    """An ONNX artifact in an ONNX Runtime session.
+
+    Attributes:
+        threads: Threads of one run, or None where ONNX Runtime chose (one for each physical core).
+        provider: Execution provider that runs the graph.
+    """
+
+    target: ClassVar[str] = "onnx"
+
+    def __init__(
+        self,
+        session: Any,
+        *,
+        task: Task,
+        config: AlbertConfig,
+        file: str,
+        device: str,
+        reason: str,
+        threads: int | None,
+        version: str,
+    ) -> None:
+        inputs = _declared(task.inputs, session.get_inputs(), "input", file)
+        outputs = _declared(task.outputs, session.get_outputs(), "output", file)
+        for spec in inputs:
+            if spec.dtype not in _INPUT_DTYPES:
+                raise _not_loadable(file, f"input {spec.name} of dtype {spec.dtype}")
+        super().__init__(
+            task=task,
+            config=config,
+            inputs=inputs,
+            outputs=outputs,
+            sizes=_fixed_sizes(task, session.get_inputs(), file),
+            device=device,
+            reason=reason,
+        )
+        self.threads = threads
+        self.provider: str = session.get_providers()[0]
+        self._file = file
+        self._version = version
+        self._session: Any = session
+        self._errors = _errors_of(require("onnxruntime", needed_for="running ONNX artifacts", extra="onnxruntime"))
+
+    @classmethod
+    def open(
+        cls, bundle: Bundle, artifact: Artifact, *, device: str = "auto", threads: int | None = None
+    ) -> OnnxRuntime:
+        """Load an ONNX artifact; see :meth:`Runtime.open`.
+
+        ``device="auto"`` takes CUDA when its provider is in this build and a session could really be made on it, and
+        else the CPU; :attr:`device` and :attr:`reason` say which and why.
+        """
+        return cls.open_file(
+            bundle.file(artifact), task=bundle.task, config=bundle.config, device=device, threads=threads
+        )
+
+    @classmethod
+    def open_file(
+        cls, path: Path, *, task: Task, config: AlbertConfig, device: str = "auto", threads: int | None = None
+    ) -> OnnxRuntime:
+        """Load a model file that is not, or not yet, part of a bundle.
+
+        Args:
+            path: The ``.onnx`` file; external data lies beside it.
+            task: The head that it computes.
+            config: Its configuration.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            threads: See :meth:`Runtime.open`.
+
+        Raises:
+            DeviceError: The device is not there.
+            MissingDependencyError: onnxruntime is not installed.
+            BundleError: ONNX Runtime cannot load the file, or it is no model of this task.
+            InputError: ``device`` or ``threads`` is no value of its kind.
+        """
+        kind, index = parse_device(device)
+        threads = checked_threads(threads) or restricted_processors()
+        ort = require("onnxruntime", needed_for="running ONNX artifacts", extra="onnxruntime")
+        session, device, reason = _open_session(ort, path, kind, index, threads)
+        _log.info("%s runs on %s: %s", path.name, device, reason)
+        return cls(
+            session,
+            task=task,
+            config=config,
+            file=path.name,
+            device=device,
+            reason=reason,
+            threads=threads,
+            version=str(ort.__version__),
+        )
+
+    def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
+        session = self._session  # close() in another thread takes the attribute away, and not this reference
+        if session is None:
+            self._check_open()
+        names = [spec.name for spec in self.outputs]
+        try:
+            outputs = session.run(names, inputs)
+        except self._errors as error:
+            shape = "x".join(str(size) for size in inputs["input_ids"].shape)
+            raise DeviceError(
+                f"{self.device} must have the memory for a run of {shape} ids",
+                received=_detail(error),
+                fix="run fewer or shorter rows at a time",
+            ) from error
+        return dict(zip(names, outputs, strict=True))
+
+    def _release(self) -> None:
+        self._session = None
+
+    def describe(self) -> dict[str, Any]:
+        """Say in JSON values what runs where."""
+        return {
+            "target": self.target,
+            "task": self.task.name,
+            "file": self._file,
+            "device": self.device,
+            "reason": self.reason,
+            "provider": self.provider,
+            "threads": self.threads,
+            "versions": {"onnxruntime": self._version},
+        }
+
+
+def _open_session(ort: Any, path: Path, kind: str, index: int, threads: int | None) -> tuple[Any, str, str]:
+    """Make a session; return it with the device it runs on and the reason."""
+    if kind == "cpu":
+        return _session(ort, path, "cpu", 0, threads), "cpu", "asked for"
+    missing = cuda_missing(ort)
+    if missing is not None:
+        if kind == "cuda":
+            raise missing
+        return _session(ort, path, "cpu", 0, threads), "cpu", "this onnxruntime has no CUDA provider"
+    said = preload_cuda(ort)
+    device = f"cuda:{index}" if index else "cuda"
+    try:
+        session = _session(ort, path, "cuda", index, threads)
+        if session.get_providers()[0] == CUDA:
+            return session, device, "asked for" if kind == "cuda" else "the CUDA provider works"
+        failure = cuda_failed(index, said)
+    except DeviceError as error:
+        failure = cuda_failed(index, error.received if isinstance(error.received, str) else said)
+    if kind == "cuda":
+        raise failure
+    _log.warning("running on the CPU, since the CUDA provider of this onnxruntime does not work: %s", failure.received)
+    return _session(ort, path, "cpu", 0, threads), "cpu", f"the CUDA provider does not work: {failure.received}"
+
+
+def _session(ort: Any, path: Path, kind: str, index: int, threads: int | None) -> Any:
+    try:
+        # The fallback of the Python class prints to stdout and hides which device runs; ours says so.
+        return ort.InferenceSession(
+            str(path), session_options(ort, threads), providers=providers_for(kind, index), enable_fallback=0
+        )
+    except _errors_of(ort) as error:
+        detail = _detail(error)
+        if kind == "cuda" and re.search(r"cuda|cudnn|cublas|ExecutionProvider", detail, re.IGNORECASE):
+            raise DeviceError("the CUDA provider must start", received=detail) from error
+        raise _not_loadable(path.name, detail, str(ort.__version__)) from error
+
+
+def session_options(ort: Any, threads: int | None) -> Any:
+    """Return the session options that every artifact is run, measured and proven with.
+
+    Args:
+        ort: The module ``onnxruntime``.
+        threads: Threads of one run; None leaves the choice to ONNX Runtime.
+    """
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3  # errors; its warnings are about graphs, and not for the user of an app
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return options
+
+
+def _declared(specs: Iterable[TensorSpec], nodes: Iterable[Any], kind: str, file: str) -> tuple[TensorSpec, ...]:
+    """Return the task's specs with the dtypes that the model declares, after checking that it has just these names."""
+    types = {node.name: node.type for node in nodes}
+    wanted = [spec.name for spec in specs]
+    if sorted(types) != sorted(wanted):
+        raise _not_loadable(file, f"{kind}s {', '.join(types) or 'none'} where the task has {', '.join(wanted)}")
+    unknown = sorted({kind for kind in types.values() if kind not in _DTYPES})
+    if unknown:
+        raise _not_loadable(file, f"{kind}s of type {', '.join(unknown)}")
+    return tuple(replace(spec, dtype=_DTYPES[types[spec.name]]) for spec in specs)
+
+
+def _fixed_sizes(task: Task, nodes: Iterable[Any], file: str) -> dict[str, int | None]:
+    """Read from the model itself which dynamic axes it fixes: its own word is what ONNX Runtime will hold it to."""
+    shapes = {node.name: node.shape for node in nodes}
+    sizes: dict[str, int | None] = dict.fromkeys(task.dynamic_axes)
+    for spec in task.inputs:
+        shape = shapes[spec.name]
+        if len(shape) != len(spec.axes):
+            raise _not_loadable(file, f"input {spec.name} of shape {shape}")
+        for axis, size in zip(spec.axes, shape, strict=True):
+            if axis in DYNAMIC_AXES and isinstance(axis, str) and isinstance(size, int):
+                sizes[axis] = size
+    return sizes
+
+
+def _not_loadable(file: str, detail: str, version: str | None = None) -> BundleError:
+    fix = "export it again"
+    if version is not None and re.search(r"opset|IR version", detail):
+        fix = "upgrade onnxruntime, or export again with a lower --opset"
+    by = f" that onnxruntime {version} loads" if version is not None else " of the bundle's task"
+    return BundleError(f"{file} must be a model{by}", received=detail, fix=fix)
+
+
+def _errors_of(ort: Any) -> tuple[type[Exception], ...]:
+    """Return all that ONNX Runtime raises: its classes have no common base below Exception."""
+    state = ort.capi.onnxruntime_pybind11_state
+    own = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
+    return (*own, RuntimeError, ValueError)
+
+
+def _detail(error: Exception) -> str:
+    """Return the last, telling part of ONNX Runtime's message, without its source lines and this machine's paths."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
+    text = re.sub(r"Load model from .*? failed:", "", text)
+    text = re.sub(r"/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])", "", text)
+    return " ".join(text.split())[:300].strip() or type(error).__name__
