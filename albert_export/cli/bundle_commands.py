@@ -1,0 +1,132 @@
+"""``parity`` and ``inspect``: what a bundle computes, and what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from albert_export.cli.options import (
+    DIRECTORY,
+    Command,
+    checkpoint_options,
+    completing,
+    json_option,
+    quiet_option,
+)
+from albert_export.cli.output import print_json, progress
+from albert_export.targets import TARGETS
+
+REPORT_FORMS = ("json", "markdown")
+
+
+@click.command(
+    "inspect",
+    cls=Command,
+    short_help="Show what is in a bundle.",
+    examples=(
+        "albert-export inspect qa/",
+        "albert-export inspect qa/ --json | jq '.artifacts[] | {file, sharing, operators}'",
+    ),
+)
+@click.argument("bundle", metavar="DIR", type=DIRECTORY)
+@click.option(
+    "--verify/--no-verify",
+    default=True,
+    show_default=True,
+    help="Compare sizes and hashes of all files with the manifest first.",
+)
+@json_option("what the bundle holds")
+def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
+    """Show what is in the bundle DIR: inputs, outputs, operators, sizes, sharing, precision, versions, parity."""
+    from albert_export.bundle import Bundle
+    from albert_export.inspection import inspect_bundle, render
+
+    description = inspect_bundle(Bundle.open(bundle, verify=verify))
+    if as_json:
+        print_json(description)
+    else:
+        click.echo(render(description))
+
+
+@click.command(
+    "parity",
+    cls=Command,
+    short_help="Prove a bundle equal to its eager model again.",
+    examples=(
+        "albert-export parity qa/ --model albert-qa/",
+        "albert-export parity qa/ --report json,markdown          # into qa/parity/",
+        "albert-export parity qa/ --explain                       # on a miss: the first layer that diverges",
+        "albert-export parity qa/ --model albert-qa/ --json | jq .ok",
+    ),
+)
+@click.argument("bundle", metavar="DIR", type=DIRECTORY)
+@click.option(
+    "--model",
+    help="Checkpoint to compare with; by default the one named in the manifest. Its hash is compared first.",
+)
+@click.option(
+    "--targets",
+    default="all",
+    show_default=True,
+    shell_complete=completing(lambda: ("all", *(target.name for target in TARGETS))),
+    help="Artifacts to check: all, or targets separated by commas.",
+)
+@click.option(
+    "--report",
+    "forms",
+    default="",
+    shell_complete=completing(lambda: REPORT_FORMS),
+    help=f"Also write the report into DIR/parity/: {', '.join(REPORT_FORMS)}, separated by commas.",
+)
+@click.option("--explain", is_flag=True, help="On a miss, name the first layer and output that diverge.")
+@click.option("--device", default="auto", show_default=True, help="Device that the artifacts run on.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random cases.")
+@checkpoint_options
+@json_option("the report")
+@quiet_option()
+@click.pass_context
+def parity_command(
+    ctx: click.Context,
+    bundle: Path,
+    model: str | None,
+    targets: str,
+    forms: str,
+    explain: bool,
+    device: str,
+    seed: int,
+    revision: str | None,
+    cache_dir: Path | None,
+    local_files_only: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Prove again that the artifacts in the bundle DIR compute what the eager model computes.
+
+    Exit code 1 on a miss; 2 when nothing could be compared, as when the reference checkpoint is not found.
+    """
+    from albert_export.parity import check_parity, write_reports
+
+    report = check_parity(
+        bundle,
+        model=model,
+        targets=_names(targets) if targets != "all" else "all",
+        revision=revision,
+        cache_dir=cache_dir,
+        local_files_only=local_files_only,
+        explain=explain,
+        device=device,
+        seed=seed,
+        progress=progress(quiet),
+    )
+    if forms:
+        write_reports(report, bundle / "parity", forms=_names(forms))
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        click.echo(report.summary_table())
+    ctx.exit(0 if report.ok else 1)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,0 +1,76 @@
+"""``tasks``, ``doctor`` and ``completion``: about the program and the machine, without a bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+from click.shell_completion import get_completion_class
+
+from albert_export.cli.options import Command, json_option
+from albert_export.cli.output import print_json
+from albert_export.tasks import TASKS, Task
+
+
+@click.command(
+    "tasks",
+    cls=Command,
+    short_help="List the heads that can be exported.",
+    examples=("albert-export tasks", "albert-export tasks --json | jq -r '.[].name'"),
+)
+@json_option("the table")
+def tasks_command(as_json: bool) -> None:
+    """List the task heads that can be exported: names, aliases, inputs and outputs."""
+    if as_json:
+        print_json([dataclasses.asdict(task) for task in TASKS])
+        return
+    click.echo("\n\n".join(map(_describe_task, TASKS)))
+
+
+def _describe_task(task: Task) -> str:
+    aliases = f" ({', '.join(task.aliases)})" if task.aliases else ""
+    takes = f"{', '.join(tensor.name for tensor in task.inputs)} [{', '.join(map(str, task.inputs[0].axes))}]"
+    gives = ", ".join(f"{tensor.name} [{', '.join(map(str, tensor.axes))}]" for tensor in task.outputs)
+    return f"{task.name}{aliases}: {task.summary}\n  takes {takes}\n  gives {gives}"
+
+
+@click.command(
+    "doctor",
+    cls=Command,
+    short_help="Show what this machine can do, and what is missing.",
+    examples=("albert-export doctor", "albert-export doctor --json"),
+)
+@json_option("what was found")
+@click.pass_context
+def doctor_command(ctx: click.Context, as_json: bool) -> None:
+    """Show what this machine can export, run and prove, and what is missing, with the command that brings it.
+
+    Exit code 1 when something is installed in a way that will fail; a package that is only missing is no failure.
+    """
+    from albert_export.doctor import examine, render
+
+    diagnosis = examine()
+    if as_json:
+        print_json(diagnosis.to_dict())
+    else:
+        click.echo(render(diagnosis))
+    ctx.exit(0 if diagnosis.healthy else 1)
+
+
+@click.command(
+    "completion",
+    cls=Command,
+    short_help="Print a script of shell completion.",
+    examples=(
+        "albert-export completion bash > ~/.local/share/bash-completion/completions/albert-export",
+        'albert-export completion zsh > "${fpath[1]}/_albert-export"',
+        "albert-export completion fish > ~/.config/fish/completions/albert-export.fish",
+    ),
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion_command(ctx: click.Context, shell: str) -> None:
+    """Print the script that completes commands, options, tasks and targets in SHELL: bash, zsh or fish."""
+    kind = get_completion_class(shell)
+    assert kind is not None  # the argument admits only shells that click knows
+    click.echo(kind(ctx.find_root().command, {}, "albert-export", "_ALBERT_EXPORT_COMPLETE").source())

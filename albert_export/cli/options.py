@@ -1,0 +1,113 @@
+"""What several commands share: the command class with examples, option groups, shell completion of names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from albert_export.targets import PRECISIONS, TARGETS
+from albert_export.tasks import TASKS
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Decorator = Callable[[Decorated], Decorated]
+
+#: Options and arguments take paths as they are: whether they serve is told by what opens them, in one line.
+DIRECTORY = click.Path(path_type=Path)
+
+
+class _WithExamples(click.Command):
+    """Ends the help with commands that can be copied."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:  # never wrapped: a wrapped command cannot be copied
+                    formatter.write(f"{' ' * formatter.current_indent}{example}\n")
+
+
+class Command(_WithExamples):
+    """One command of the program."""
+
+
+class Group(_WithExamples, click.Group):
+    """A group of commands."""
+
+
+def task_names() -> list[str]:
+    """Names and aliases of all tasks, in the order of the table."""
+    return [name for task in TASKS for name in (task.name, *task.aliases)]
+
+
+def completing(names: Callable[[], Iterable[str]]) -> Callable[..., list[CompletionItem]]:
+    """Complete an option's value in the shell, and leave its validation to the table that owns the names."""
+
+    def complete(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+
+    return complete
+
+
+def json_option(what: str) -> Decorator[Any]:
+    """``--json``: print ``what`` as one JSON value on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON on stdout.")
+
+
+def quiet_option() -> Decorator[Any]:
+    """``-q``: no progress on stderr."""
+    return click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+
+
+def checkpoint_options(function: Decorated) -> Decorated:
+    """Where a checkpoint named by ``--model`` is looked for."""
+    for option in (
+        click.option(
+            "--offline",
+            "--local-files-only",
+            "local_files_only",
+            is_flag=True,
+            help="Take hub checkpoints from the cache alone.",
+        ),
+        click.option("--cache-dir", type=DIRECTORY, help="Cache of hub checkpoints; huggingface-hub's own by default."),
+        click.option("--revision", help="Branch, tag or commit of a hub checkpoint."),
+    ):
+        function = option(function)
+    return function
+
+
+def runtime_options(function: Decorated) -> Decorated:
+    """Which artifact of a bundle runs, and on what."""
+    devices = sorted({device for target in TARGETS for device in target.devices})
+    for option in (
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            help="Threads that one run may use; the runtime's choice by default.",
+        ),
+        click.option(
+            "--device",
+            default="auto",
+            show_default=True,
+            shell_complete=completing(lambda: ("auto", *devices)),
+            help=f"auto, {', '.join(devices)}: auto takes the best that is there.",
+        ),
+        click.option(
+            "--precision",
+            shell_complete=completing(lambda: PRECISIONS),
+            help=f"{', '.join(PRECISIONS)}; fp32 by default, else the only one in the bundle.",
+        ),
+        click.option(
+            "--target",
+            shell_complete=completing(lambda: [target.name for target in TARGETS]),
+            help=f"{', '.join(target.name for target in TARGETS)}; the only one in the bundle by default.",
+        ),
+    ):
+        function = option(function)
+    return function

@@ -1,0 +1,318 @@
+"""What this machine can build and run, what is missing, and what stands in its way."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from albert_export._machine import Machine, describe_machine
+from albert_export._version import __version__
+from albert_export.targets import TARGETS, Target
+
+DISTRIBUTION = "albert-export"
+
+Verb = Literal["export", "run", "prove"]
+
+#: Distributions that all install into the folder ``onnxruntime/``: two of them overwrite each other's files, and
+#: removing either leaves a torn package that imports and has no attributes.
+ONNXRUNTIME_BUILDS = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-directml",
+    "onnxruntime-openvino",
+    "onnxruntime-qnn",
+    "onnxruntime-rocm",
+    "onnxruntime-migraphx",
+    "onnxruntime-silicon",
+)
+
+#: Module -> Python that prints facts about it as JSON. Each runs in a process of its own: a native library that
+#: does not fit the machine kills the interpreter that imports it, and that must not be this one.
+_PROBES = {
+    "onnxruntime": "dict(version=m.__version__, providers=m.get_available_providers())",
+    "torch": "dict(version=m.__version__, cuda_devices=m.cuda.device_count())",
+}
+_PROBE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package that an extra asks for.
+
+    Attributes:
+        name: Distribution name.
+        requirement: What the extra asks for, e.g. ``torch>=2.11``.
+        installed: Installed version, or None.
+        state: ``ok``; ``missing``; ``too old``: outside the range; ``broken``: it is installed and cannot be imported.
+        facts: What the package said about itself, e.g. the execution providers of its build.
+        error: Last line of the failed import, when broken.
+    """
+
+    name: str
+    requirement: str
+    installed: str | None
+    state: Literal["ok", "missing", "too old", "broken"]
+    facts: Mapping[str, Any]
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Ability:
+    """Whether this machine can do one thing with one target.
+
+    Attributes:
+        target: Name of the target.
+        verb: ``export`` it, ``run`` it, or ``prove`` it by a parity check.
+        able: Everything it needs is there.
+        needs: Packages that are missing, too old or broken.
+        fix: The command that mends it, or None.
+    """
+
+    target: str
+    verb: Verb
+    able: bool
+    needs: tuple[str, ...]
+    fix: str | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that will fail or mislead until it is mended; a package that is only absent is no problem.
+
+    As a hint: something that works and could work better.
+    """
+
+    what: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Everything :func:`examine` found; ``to_dict`` is what ``albert-export doctor --json`` prints."""
+
+    tool: str
+    python: str
+    machine: Machine
+    packages: tuple[Package, ...]
+    abilities: tuple[Ability, ...]
+    problems: tuple[Problem, ...]
+    hints: tuple[Problem, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """No problem was found."""
+        return not self.problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {**asdict(self), "healthy": self.healthy}
+
+
+def examine(installed: Callable[[str], str | None] | None = None) -> Diagnosis:
+    """Look at this machine. Takes seconds: the packages are really imported, each in a process of its own.
+
+    Args:
+        installed: Gives the installed version of a distribution, or None; the interpreter's own metadata by default.
+    """
+    installed = installed or installed_version
+    extras = _extras()
+    wanted = {extra: _requirements(extras, extra) for target in TARGETS for extra in _needs(target)["prove"]}
+    requirements = sorted({requirement for group in wanted.values() for requirement in group})
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        packages = tuple(pool.map(lambda requirement: _examine_package(requirement, installed), requirements))
+    by_requirement = {package.requirement: package for package in packages}
+    machine = describe_machine()
+    abilities = tuple(
+        _ability(target, verb, verb_extras, [by_requirement[line] for extra in verb_extras for line in wanted[extra]])
+        for target in TARGETS
+        for verb, verb_extras in _needs(target).items()
+    )
+    return Diagnosis(
+        tool=__version__,
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        machine=machine,
+        packages=packages,
+        abilities=abilities,
+        problems=tuple(_problems(packages, installed)),
+        hints=tuple(_hints(machine, packages)),
+    )
+
+
+def installed_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution, or None."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _needs(target: Target) -> dict[Verb, tuple[str, ...]]:
+    """What can be done with a target -> the extras it takes: a parity check runs what export built."""
+    return {
+        "export": (target.build_extra,),
+        "run": (target.run_extra,),
+        "prove": (target.build_extra, target.run_extra),
+    }
+
+
+def _extras() -> dict[str, list[str]]:
+    """Extra -> its requirements, from the installed metadata, or from pyproject.toml in a bare checkout."""
+    try:
+        lines = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        pyproject = Path(__file__).parent.parent / "pyproject.toml"
+        if not pyproject.is_file():
+            return {}
+        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+        return dict(project["optional-dependencies"])
+    extras: dict[str, list[str]] = {}
+    for line in lines:
+        requirement, _, marker = line.partition(";")
+        named = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", marker)
+        if named:
+            extras.setdefault(named[1], []).append(requirement.strip())
+    return extras
+
+
+def _requirements(extras: Mapping[str, list[str]], extra: str) -> tuple[str, ...]:
+    return tuple(sorted(extras.get(extra, ())))
+
+
+def _examine_package(requirement: str, installed: Callable[[str], str | None]) -> Package:
+    name, minimum = _parse(requirement)
+    distribution, version = name, installed(name)
+    if name == "onnxruntime" and version is None:  # any other build of it serves as well
+        for build in ONNXRUNTIME_BUILDS:
+            if installed(build) is not None:
+                distribution, version = build, installed(build)
+                break
+    if version is None:
+        return Package(name, requirement, None, "missing", {})
+    if _numbers(version) < _numbers(minimum):
+        return Package(distribution, requirement, version, "too old", {})
+    facts, error = probe(_module_name(name))
+    return Package(distribution, requirement, version, "broken" if error else "ok", facts, error)
+
+
+def _parse(requirement: str) -> tuple[str, str]:
+    """``torch>=2.11`` -> (``torch``, ``2.11``); the extras of this project use no other form."""
+    match = re.fullmatch(r"([A-Za-z0-9._-]+)\s*(?:>=\s*([0-9][^,\s]*))?.*", requirement)
+    if match is None:
+        raise AssertionError(f"a requirement of an unknown form: {requirement}")
+    return match[1], match[2] or "0"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    release = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(part) for part in release[0].split(".")) if release else ()
+
+
+def _module_name(distribution: str) -> str:
+    return distribution.replace("-", "_")
+
+
+def probe(module: str) -> tuple[dict[str, Any], str | None]:
+    """Import ``module`` in a process of its own; return what it says about itself, and the error if it failed."""
+    facts = _PROBES.get(module, "dict()")
+    code = f"import json, {module} as m; print(); print(json.dumps({facts}))"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_SECONDS,
+            check=False,
+            env={**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": _import_path()},
+        )
+    except subprocess.TimeoutExpired:
+        return {}, f"importing {module} took more than {_PROBE_SECONDS} s"
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        return {}, lines[-1] if lines else f"importing {module} ended the process with status {done.returncode}"
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found, None
+
+
+def _import_path() -> str:
+    return os.pathsep.join(path for path in sys.path if path)
+
+
+def _ability(target: Target, verb: Verb, extras: Sequence[str], packages: Iterable[Package]) -> Ability:
+    lacking = [package for package in packages if package.state != "ok"]
+    fix = None
+    if lacking:
+        upgrade = "--upgrade " if any(package.state == "too old" for package in lacking) else ""
+        broken = [package.name for package in lacking if package.state == "broken"]
+        fix = f"pip install {upgrade}'{DISTRIBUTION}[{','.join(extras)}]'"
+        if broken:
+            fix = f"pip install --force-reinstall {' '.join(broken)}"
+    return Ability(target.name, verb, not lacking, tuple(package.name for package in lacking), fix)
+
+
+def _problems(packages: Iterable[Package], installed: Callable[[str], str | None]) -> Iterable[Problem]:
+    builds = [build for build in ONNXRUNTIME_BUILDS if installed(build) is not None]
+    if len(builds) > 1:
+        keep = next(build for build in reversed(builds) if build != "onnxruntime")
+        yield Problem(
+            f"{' and '.join(builds)} are installed side by side and overwrite each other's files",
+            f"pip uninstall --yes {' '.join(builds)} && pip install {keep}",
+        )
+    for package in packages:
+        if package.state == "broken" and not (len(builds) > 1 and package.name in builds):
+            yield Problem(
+                f"{package.name} {package.installed} is installed and cannot be imported: {package.error}",
+                f"pip install --force-reinstall {package.name}",
+            )
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        yield Problem("this is a free-threaded Python, for which most runtimes have no build", "use a standard Python")
+
+
+def _hints(machine: Machine, packages: Iterable[Package]) -> Iterable[Problem]:
+    for package in packages:
+        providers = package.facts.get("providers")
+        if machine.gpus and providers is not None and "CUDAExecutionProvider" not in providers:
+            yield Problem(
+                f"{machine.gpus[0]} is there, and {package.name} {package.installed} runs on the CPU alone",
+                f"pip uninstall --yes {package.name} && pip install '{DISTRIBUTION}[gpu]'",
+            )
+
+
+def render(diagnosis: Diagnosis) -> str:
+    """Return the diagnosis as text for a person."""
+    machine = diagnosis.machine
+    features = ", ".join(f"{flag} ({what})" for flag, what in machine.features.items())
+    memory = f", {machine.memory_bytes / 2**30:.1f} GiB" if machine.memory_bytes else ""
+    lines = [
+        f"albert-export {diagnosis.tool}, {diagnosis.python}, {machine.system}",
+        f"{machine.cpu}, {machine.threads} threads{memory}{f'; {features}' if features else ''}",
+        *(f"GPU: {gpu}" for gpu in machine.gpus),
+        "",
+    ]
+    for ability in diagnosis.abilities:
+        state = "yes" if ability.able else f"no: needs {', '.join(ability.needs)}; fix: {ability.fix}"
+        lines.append(f"{ability.verb} {ability.target}: {state}")
+    lines.append("")
+    for package in diagnosis.packages:
+        facts = ", ".join(
+            f"{name.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}"
+            for name, value in package.facts.items()
+            if name != "version"
+        )
+        state = "" if package.state == "ok" else f" ({package.state}; {package.requirement} is asked for)"
+        lines.append(f"{package.name} {package.installed or '-'}{state}{f'; {facts}' if facts else ''}")
+    lines += [""] if diagnosis.problems or diagnosis.hints else []
+    lines += [f"problem: {problem.what}; fix: {problem.fix}" for problem in diagnosis.problems]
+    lines += [f"hint: {hint.what}; fix: {hint.fix}" for hint in diagnosis.hints]
+    return "\n".join(lines)

@@ -1,0 +1,126 @@
+"""What is in a bundle, read from its manifest: no framework and no runtime is needed to look."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from albert_export.bundle import Artifact, Bundle
+
+_UNITS = ("B", "KB", "MB", "GB")
+
+
+def inspect_bundle(bundle: Bundle) -> dict[str, Any]:
+    """Describe a bundle as plain JSON values.
+
+    Returns:
+        ``path``, ``task``, ``tool`` (the version that wrote it), ``source`` (``kind``, ``name``, ``revision``,
+        ``sha256``), ``labels``, ``files`` (configuration and vocabulary: ``path``, ``size`` in bytes, ``sha256``),
+        ``size`` (bytes of all files) and ``artifacts``, each with ``target``, ``precision``, ``layers``, ``file``,
+        ``files``, ``size``, ``shapes``, ``opset``, ``inputs``, ``outputs``, ``operators`` (how often each operator
+        occurs, loop bodies included), ``sharing``, ``versions``, ``facts`` and ``parity``.
+    """
+    manifest = bundle.manifest
+    artifacts = [_describe_artifact(artifact) for artifact in manifest.artifacts]
+    files = [_record(record) for record in manifest.files]
+    return {
+        "path": str(bundle.path),
+        "task": manifest.task,
+        "tool": manifest.tool,
+        "source": {
+            "kind": manifest.source.kind,
+            "name": manifest.source.name,
+            "revision": manifest.source.revision,
+            "sha256": manifest.source.sha256,
+        },
+        "size": sum(record["size"] for record in files) + sum(artifact["size"] for artifact in artifacts),
+        "files": files,
+        "artifacts": artifacts,
+    }
+
+
+def _record(record: Any) -> dict[str, Any]:
+    return {"path": record.path, "size": record.size, "sha256": record.sha256}
+
+
+def _describe_artifact(artifact: Artifact) -> dict[str, Any]:
+    files = [_record(record) for record in artifact.files]
+    facts = {name: value for name, value in artifact.facts.items() if name != "operators"}
+    return {
+        "target": artifact.target,
+        "precision": artifact.precision,
+        "layers": artifact.layers,
+        "file": artifact.file,
+        "files": files,
+        "size": sum(record["size"] for record in files),
+        "shapes": dict(artifact.shapes),
+        "opset": artifact.opset,
+        "inputs": list(artifact.inputs),
+        "outputs": list(artifact.outputs),
+        "operators": artifact.facts.get("operators"),
+        "sharing": dict(artifact.sharing),
+        "versions": dict(artifact.versions),
+        "facts": facts,
+        "parity": artifact.parity,
+    }
+
+
+def render(description: Mapping[str, Any]) -> str:
+    """Return what :func:`inspect_bundle` gave as text for a person."""
+    source = description["source"]
+    revision = f" at {source['revision']}" if source["revision"] else ""
+    lines = [
+        f"{description['path']}: {description['task']}, {human_size(description['size'])}",
+        f"  from {_KINDS[source['kind']]} {source['name']}{revision}, sha256 {source['sha256'][:16]}…",
+        f"  written by albert-export {description['tool']}",
+        f"  with {', '.join(record['path'] for record in description['files'])}",
+    ]
+    for artifact in description["artifacts"]:
+        lines += ["", *_render_artifact(artifact)]
+    return "\n".join(lines)
+
+
+#: Kind of source -> how it is told to a person. The built-in model is a seeded one until a trained one takes its place.
+_KINDS = {"directory": "the directory", "hub": "the hub's", "builtin": "the built-in model"}
+
+
+def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
+    opset = f", opset {artifact['opset']}" if artifact["opset"] is not None else ""
+    fixed = ", ".join(f"{axis} {size}" for axis, size in artifact["shapes"].items() if size is not None)
+    yield (
+        f"{artifact['file']}: {artifact['target']} {artifact['precision']}, {artifact['layers']} layers{opset}, "
+        f"{human_size(artifact['size'])}{f', fixed {fixed}' if fixed else ''}"
+    )
+    for direction in ("inputs", "outputs"):
+        for tensor in artifact[direction]:
+            yield f"  {direction[:-1]:<8} {tensor['name']} {tensor['dtype']} [{', '.join(map(str, tensor['shape']))}]"
+    sharing = artifact["sharing"]
+    if sharing:
+        yield (
+            f"  weights  {human_size(sharing['stored_weight_bytes'])} stored for "
+            f"{human_size(sharing['unique_parameter_bytes'])} of unique parameters; "
+            f"rest of the file {human_size(sharing['rest_bytes'])}"
+        )
+    operators = artifact["operators"]
+    if operators:
+        by_count = sorted(operators.items(), key=lambda item: (-item[1], item[0]))
+        listed = ", ".join(f"{name} {count}" for name, count in by_count)
+        yield textwrap.fill(
+            f"{sum(operators.values())} operators: {listed}", 100, initial_indent="  ", subsequent_indent="    "
+        )
+    versions = ", ".join(f"{package} {version}" for package, version in artifact["versions"].items())
+    yield f"  made by  {versions}"
+    yield f"  parity   {_render_parity(artifact['parity'])}"
+
+
+def human_size(count: float) -> str:
+    """``11832456`` -> ``11.8 MB``; decimal units, as shops and download pages count."""
+    unit = 0
+    while count >= 1000 and unit < len(_UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
+
+
+def _render_parity(parity: Mapping[str, Any] | None) -> str:
+    return "not checked" if parity is None else str(parity)

@@ -1,0 +1,78 @@
+"""``tasks``, ``doctor`` and ``completion``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from albert_export.tasks import TASKS
+from tests.cli.conftest import ROOT, Invoke, Spawn
+
+
+def test_tasks_lists_every_name_alias_and_output(invoke: Invoke) -> None:
+    printed = invoke("tasks").stdout
+    for task in TASKS:
+        assert task.summary in printed
+        for name in (task.name, *task.aliases, *(output.name for output in task.outputs)):
+            assert name in printed
+
+
+def test_tasks_as_json_is_the_table(invoke: Invoke) -> None:
+    rows = json.loads(invoke("tasks", "--json").stdout)
+    assert [row["name"] for row in rows] == [task.name for task in TASKS]
+    assert rows[-1]["outputs"][0] == {"name": "start_logits", "dtype": "float32", "axes": ["batch", "sequence"]}
+
+
+def test_doctor_prints_what_examine_found(invoke: Invoke) -> None:
+    result = invoke("doctor", "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == (0 if found["healthy"] else 1)
+    assert {(ability["target"], ability["verb"]) for ability in found["abilities"]} == {
+        ("onnx", "export"),
+        ("onnx", "run"),
+        ("onnx", "prove"),
+    }
+    text = invoke("doctor").stdout
+    assert "export onnx: yes" in text
+    assert found["machine"]["cpu"] in text
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(invoke: Invoke, shell: str) -> None:
+    result = invoke("completion", shell)
+    assert result.exit_code == 0
+    assert "_ALBERT_EXPORT_COMPLETE" in result.stdout
+    assert f"{shell}_complete" in result.stdout
+
+
+def test_the_bash_script_is_one_that_bash_reads(invoke: Invoke) -> None:
+    script = invoke("completion", "bash").stdout
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("albert-export par", ["parity"]),
+        ("albert-export onnx --task que", ["question-answering"]),
+        ("albert-export onnx --layers ", ["rolled", "unrolled"]),
+        ("albert-export run qa --device cu", ["cuda"]),
+        ("albert-export run qa --precision fp", ["fp32", "fp16"]),
+    ],
+)
+def test_completion_offers_the_names_of_the_tables(spawn: Spawn, words: str, offered: list[str]) -> None:
+    process = spawn(
+        _ALBERT_EXPORT_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1)
+    )
+    out, err = process.communicate(timeout=60)
+    assert err == ""
+    assert [line.partition(",")[2] for line in out.split()] == offered
+
+
+def test_the_page_of_the_command_line_is_current() -> None:
+    from tools.generate_cli_docs import PAGE, render
+
+    assert ROOT / "docs" / "cli.md" == PAGE
+    assert PAGE.read_text(encoding="utf-8") == render(), "run `make docs`"

@@ -1,0 +1,132 @@
+"""What the doctor says of machines that lack something, or have too much of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from albert_export import doctor
+from albert_export._machine import Machine, describe_machine
+from albert_export.doctor import Diagnosis, Package, examine, installed_version, probe, render
+
+HERE = {"torch": "2.13.0", "onnx": "1.20.0", "onnx-ir": "1.0", "onnxruntime": "1.30.0"}
+
+
+def diagnose(
+    monkeypatch: pytest.MonkeyPatch, installed: dict[str, str], broken: dict[str, str] | None = None
+) -> Diagnosis:
+    """Examine a machine with these distributions, none of which is really imported."""
+    monkeypatch.setattr(doctor, "probe", lambda module: ({}, (broken or {}).get(module)))
+    return examine(installed.get)
+
+
+def abilities(diagnosis: Diagnosis) -> dict[str, bool]:
+    return {ability.verb: ability.able for ability in diagnosis.abilities if ability.target == "onnx"}
+
+
+def test_a_machine_with_everything_can_do_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    diagnosis = diagnose(monkeypatch, HERE)
+    assert abilities(diagnosis) == {"export": True, "run": True, "prove": True}
+    assert diagnosis.healthy
+
+
+def test_an_app_without_torch_runs_and_learns_what_export_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    diagnosis = diagnose(monkeypatch, {"onnxruntime": "1.30.0"})
+    assert abilities(diagnosis) == {"export": False, "run": True, "prove": False}
+    export = next(ability for ability in diagnosis.abilities if ability.verb == "export")
+    assert export.needs == ("onnx-ir", "onnx", "torch")
+    assert export.fix == "pip install 'albert-export[onnx]'"
+    assert diagnosis.healthy  # what is only absent is no problem
+
+
+def test_a_package_below_the_range_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    diagnosis = diagnose(monkeypatch, {**HERE, "torch": "2.10.9+cpu"})
+    assert abilities(diagnosis) == {"export": False, "run": True, "prove": False}
+    export = next(ability for ability in diagnosis.abilities if ability.verb == "export")
+    assert export.fix == "pip install --upgrade 'albert-export[onnx]'"
+    assert "torch 2.10.9+cpu (too old; torch>=2.11 is asked for)" in render(diagnosis)
+
+
+def test_the_gpu_build_of_onnxruntime_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = {**HERE, "onnxruntime-gpu": "1.30.0"}
+    del installed["onnxruntime"]
+    diagnosis = diagnose(monkeypatch, installed)
+    assert abilities(diagnosis)["run"]
+    assert "onnxruntime-gpu 1.30.0" in render(diagnosis)
+
+
+def test_two_builds_of_onnxruntime_are_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    diagnosis = diagnose(monkeypatch, {**HERE, "onnxruntime-gpu": "1.30.0"})
+    (problem,) = diagnosis.problems
+    assert problem.what == "onnxruntime and onnxruntime-gpu are installed side by side and overwrite each other's files"
+    assert problem.fix == ("pip uninstall --yes onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu")
+    assert not diagnosis.healthy
+    assert f"problem: {problem.what}" in render(diagnosis)
+
+
+def test_a_package_that_cannot_be_imported_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    diagnosis = diagnose(monkeypatch, HERE, broken={"torch": "ImportError: libgomp.so.1: cannot open"})
+    assert abilities(diagnosis) == {"export": False, "run": True, "prove": False}
+    (problem,) = diagnosis.problems
+    assert problem.what.endswith("cannot be imported: ImportError: libgomp.so.1: cannot open")
+    assert problem.fix == "pip install --force-reinstall torch"
+
+
+def test_a_gpu_beside_a_cpu_build_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine("Linux", "CPU", 2, {}, 1 << 30, ("NVIDIA H200, 143771 MiB, 580.1",))
+    monkeypatch.setattr(doctor, "describe_machine", lambda: machine)
+    monkeypatch.setattr(
+        doctor,
+        "probe",
+        lambda module: ({"providers": ["CPUExecutionProvider"]} if module == "onnxruntime" else {}, None),
+    )
+    diagnosis = examine(HERE.get)
+    (hint,) = diagnosis.hints
+    assert hint.what.startswith("NVIDIA H200")
+    assert "albert-export[gpu]" in hint.fix
+    assert diagnosis.healthy
+    assert "GPU: NVIDIA H200" in render(diagnosis)
+
+
+def test_the_packages_of_this_environment_are_really_imported() -> None:
+    diagnosis = examine()
+    packages = {package.name: package for package in diagnosis.packages}
+    assert packages["onnxruntime"].state == "ok"
+    assert "CPUExecutionProvider" in packages["onnxruntime"].facts["providers"]
+    assert packages["torch"].installed == installed_version("torch")
+    assert all(isinstance(package, Package) for package in diagnosis.packages)
+
+
+def test_a_probe_tells_the_error_of_a_failed_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torn_package.py").write_text("raise RuntimeError('half of it was removed')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert probe("torn_package") == ({}, "RuntimeError: half of it was removed")
+
+
+def test_a_probe_survives_a_library_that_kills_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deadly_package.py").write_text("import os\nos._exit(9)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    facts, error = probe("deadly_package")
+    assert facts == {}
+    assert error == "importing deadly_package ended the process with status 9"
+
+
+def test_a_module_that_prints_while_it_is_imported_does_not_disturb_the_probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "noisy_package.py").write_text("print('hello', end='')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert probe("noisy_package") == ({}, None)
+
+
+def test_the_machine_is_described() -> None:
+    machine = describe_machine()
+    assert machine.threads >= 1
+    assert machine.cpu
+    if sys.platform == "linux":
+        assert machine.memory_bytes is not None
+        total = subprocess.run(["grep", "MemTotal", "/proc/meminfo"], capture_output=True, text=True, check=True).stdout
+        assert machine.memory_bytes == pytest.approx(int(total.split()[1]) * 1024, rel=0.01)

@@ -1,0 +1,54 @@
+"""Write docs/cli.md from the commands, so that the page cannot say anything else than ``--help``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from albert_export.cli import program
+
+PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
+WIDTH = 100
+
+INTRODUCTION = """\
+# The command line
+
+Written by `make docs` from the commands' own help; a test compares the two.
+
+Results go to stdout, progress and errors to stderr, so that `--json` output can be piped. An error is one line that
+states the rule, what was received and the fix.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | a check failed: a parity miss, or a problem that `doctor` found |
+| 2 | the request cannot be met: bad input, a missing package or device, no reference model |
+| 70 | a defect of this program; `albert-export --debug …` shows the traceback |
+| 130 | interrupted (Ctrl-C); nothing was written |
+| 141 | the reader of the output went away (a closed pipe) |
+"""
+
+
+def render() -> str:
+    """Return the whole page."""
+    sections = [INTRODUCTION]
+    for path, command in _commands(program, "albert-export"):
+        context = click.Context(command, info_name=path, max_content_width=WIDTH, terminal_width=WIDTH)
+        context.help_option_names = ["-h", "--help"]
+        sections.append(f"## {path}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(sections)
+
+
+def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            yield from _commands(child, f"{path} {name}")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE}", file=sys.stderr)
