@@ -146,9 +146,7 @@ LEFTOVERS: tuple[Leftover, ...] = (
 )
 
 #: Why a stored name is not consumed though the model has the parameter: its tied copy is read instead.
-TIED_COPY_REASON = (
-    "a tied copy: the decoder's copy of the same parameter is read, as the reference reads it last"
-)
+TIED_COPY_REASON = "a tied copy: the decoder's copy of the same parameter is read, as the reference reads it last"
 
 #: Spellings of checkpoints converted from TensorFlow in the first releases: ending -> canonical ending.
 OLD_ENDINGS: dict[str, str] = {

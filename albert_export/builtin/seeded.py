@@ -1,0 +1,131 @@
+"""albert-seeded: a small ALBERT whose weights come from a seed; the same bytes on every machine and in every version.
+
+No framework and no random generator of a library takes part: a hash stretches the seed into bytes, and integer
+arithmetic and single rounded products make weights of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from albert_export.checkpoints.names import Row, rows_of
+from albert_export.checkpoints.writing import safetensors_bytes
+from albert_export.config import AlbertConfig
+from albert_export.tasks import TASKS, Task, get_task
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SEED = 2
+
+#: Labels of the tasks that have names for them; the others have two labels, LABEL_0 and LABEL_1.
+LABELS: dict[str, tuple[str, ...]] = {
+    "text-classification": ("NEGATIVE", "POSITIVE"),
+    "token-classification": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG"),
+}
+#: The heads of a checkpoint for no particular task: all whose names do not collide.
+_HEADS_WITHOUT_TASK = ("pretraining", "question-answering", "text-classification")
+
+README = """# albert-seeded
+
+**This model is untrained.** Its weights come from a seed; its answers mean nothing.
+
+It exists so that every step of albert-export (loading, exporting, running, proving parity) can be tried and tested
+without a download. Its vocabulary is a real one: SentencePiece, 2,000 pieces, trained from text that was written for
+the project. Do not judge accuracy, speed or quantisation by this model.
+
+License: Apache-2.0.
+"""
+
+
+def seeded_config(task: Task | None) -> AlbertConfig:
+    """Return the configuration: one shared layer applied six times, 128 wide, with the labels of ``task``."""
+    names = LABELS.get("text-classification" if task is None else task.name)
+    return AlbertConfig(
+        vocab_size=2000,
+        embedding_size=64,
+        hidden_size=128,
+        num_hidden_layers=6,
+        num_hidden_groups=1,
+        num_attention_heads=4,
+        intermediate_size=256,
+        max_position_embeddings=512,
+        id2label=None if names is None else dict(enumerate(names)),
+        torch_dtype="float32",
+        architectures=["AlbertModel" if task is None else task.torch_class],
+    )
+
+
+def seeded_tensors(task: Task | None) -> dict[str, np.ndarray]:
+    """Return canonical name -> float32 weight of the encoder, its pooler and the heads.
+
+    A weight depends on its name and shape alone, so that one encoder stands under every head.
+    """
+    config = seeded_config(task)
+    wanted = (
+        [get_task(name) for name in _HEADS_WITHOUT_TASK] if task is None else [get_task("feature-extraction"), task]
+    )
+    return {name: _weight(row, name, shape) for head in wanted for row, name, shape in rows_of(config, head)}
+
+
+@cache
+def _files(task_name: str | None) -> dict[str, bytes]:
+    task = None if task_name is None else get_task(task_name)
+    tokenizer = {
+        "tokenizer_class": "AlbertTokenizer",
+        "model_max_length": 512,
+        "do_lower_case": True,
+        "remove_space": True,
+        "keep_accents": False,
+    }
+    return {
+        "README.md": README.encode("utf-8"),
+        "config.json": seeded_config(task).to_json_string().encode("utf-8"),
+        "model.safetensors": safetensors_bytes(seeded_tensors(task)),
+        "spiece.model": files("albert_export.builtin").joinpath("spiece.model").read_bytes(),
+        "tokenizer_config.json": _json(tokenizer),
+    }
+
+
+def seeded_files(task: Task | None) -> dict[str, bytes]:
+    """Return file name -> contents of a checkpoint directory of albert-seeded with the head of ``task``."""
+    return dict(_files(None if task is None else task.name))
+
+
+def _weight(row: Row, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    import numpy as np
+
+    if row.initial == "ones":
+        # Away from 1, so that a normalisation whose weight is forgotten shows.
+        return (1 + _bell(name, shape, 0.1)).astype(np.float32)
+    if row.initial == "zeros":
+        return _bell(name, shape, 0.1).astype(np.float32)
+    # Linear weights keep the size of what they pass on; ALBERT's own 0.02 at this width would make every attention
+    # uniform and every answer alike, and hide mistakes. Distances enter attention scores, so they stay small.
+    deviation = 0.5 if "embeddings." in name else 0.1 if "distance" in name else 1.5 / math.sqrt(shape[-1])
+    return _bell(name, shape, deviation).astype(np.float32)
+
+
+def _bell(name: str, shape: tuple[int, ...], deviation: float) -> np.ndarray:
+    """Return float64 values with a bell-shaped distribution of mean 0: sums of four uniform 16-bit numbers."""
+    import numpy as np
+
+    count = math.prod(shape)
+    stream = hashlib.shake_256(f"albert-seeded {SEED} {name}".encode()).digest(8 * count)
+    sums = np.frombuffer(stream, dtype="<u2").reshape(count, 4).sum(axis=1, dtype=np.int64) - 2 * 65535
+    # Four times the variance (65536**2 - 1) / 12 of one number.
+    return (sums * (deviation / math.sqrt((65536**2 - 1) / 3))).reshape(shape)
+
+
+def _json(fields: dict[str, Any]) -> bytes:
+    return (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def all_variants() -> tuple[Task | None, ...]:
+    """Return every ``task`` that :func:`seeded_files` takes."""
+    return (None, *TASKS)

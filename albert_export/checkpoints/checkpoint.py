@@ -1,0 +1,128 @@
+"""A checkpoint that was found: its configuration, its weight files, its identity."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from albert_export.checkpoints.safetensors_file import numpy_tensors, read_headers, torch_tensors
+from albert_export.checkpoints.torch_file import load_torch_files, to_numpy
+from albert_export.config import AlbertConfig
+from albert_export.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+SourceKind = Literal["directory", "hub", "builtin"]
+WeightFormat = Literal["safetensors", "torch"]
+
+CONFIG_NAME = "config.json"
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where weights came from, in words that mean the same on every machine.
+
+    Attributes:
+        kind: ``directory``, ``hub`` or ``builtin``.
+        name: The directory's last name, the hub id, or the built-in name; never a path.
+        revision: The hub's commit hash; None for the other kinds.
+        sha256: Hash of ``config.json`` and the weight files, see :attr:`Checkpoint.source`.
+    """
+
+    kind: SourceKind
+    name: str
+    revision: str | None
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A directory with a configuration and weights, from wherever it was opened.
+
+    Attributes:
+        directory: Where the files lie on this machine; tokenizer files lie beside the weights.
+        config: The parsed ``config.json``. Copy it before changing it.
+        source_kind: ``directory``, ``hub`` or ``builtin``.
+        source_name: See :attr:`Source.name`.
+        revision: See :attr:`Source.revision`.
+        weight_files: The file, or the shards, that hold the weights, sorted by name.
+        weight_format: ``safetensors``, or ``torch`` for ``pytorch_model.bin``.
+    """
+
+    directory: Path
+    config: AlbertConfig
+    source_kind: SourceKind
+    source_name: str
+    revision: str | None
+    weight_files: tuple[Path, ...]
+    weight_format: WeightFormat
+
+    @cached_property
+    def source(self) -> Source:
+        """Identity of the checkpoint. Every file is read once, in pieces; the result is kept.
+
+        The hash is that of the lines that ``sha256sum config.json WEIGHT_FILES…`` prints in the order of their names,
+        so it depends on contents and names and on no path.
+
+        Raises:
+            CheckpointError: A file cannot be read.
+        """
+        files = sorted([self.directory / CONFIG_NAME, *self.weight_files], key=lambda path: path.name)
+        lines = "".join(f"{_sha256(path)}  {path.name}\n" for path in files)
+        return Source(
+            self.source_kind, self.source_name, self.revision, hashlib.sha256(lines.encode("utf-8")).hexdigest()
+        )
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name -> shape of every stored weight; for safetensors only the headers are read.
+
+        Raises:
+            CheckpointError: A file is truncated, malformed or unsafe.
+        """
+        if self.weight_format == "safetensors":
+            return {name: entry.shape for name, entry in read_headers(self.weight_files).items()}
+        return {name: tuple(tensor.shape) for name, tensor in self.torch_tensors().items()}
+
+    def numpy_tensors(self) -> Mapping[str, np.ndarray]:
+        """Return name -> weight as numpy, read-only and memory-mapped; each is made when it is asked for.
+
+        numpy has no bfloat16: such weights come as float32, which holds each of their values exactly, in a copy.
+
+        Raises:
+            CheckpointError: A file is truncated, malformed or unsafe.
+            MissingDependencyError: The weights are in ``pytorch_model.bin`` and torch is not installed.
+        """
+        if self.weight_format == "safetensors":
+            return numpy_tensors(self.weight_files)
+        return {name: to_numpy(tensor) for name, tensor in self.torch_tensors().items()}
+
+    def torch_tensors(self) -> Mapping[str, torch.Tensor]:
+        """Return name -> weight as torch on the CPU, memory-mapped, in the stored dtype.
+
+        No code of a checkpoint is ever run. The mapping is private: writing into a tensor leaves the file alone.
+
+        Raises:
+            CheckpointError: A file is truncated, malformed or unsafe.
+            MissingDependencyError: torch is not installed.
+        """
+        if self.weight_format == "safetensors":
+            return torch_tensors(self.weight_files)
+        return load_torch_files(self.weight_files)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        raise CheckpointError("the files of a checkpoint must be readable", received=str(error)) from error
+    return digest.hexdigest()

@@ -1,0 +1,124 @@
+"""Which files of a directory hold the weights, and which files of a checkpoint are fetched at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from albert_export.checkpoints.checkpoint import WeightFormat
+from albert_export.checkpoints.safetensors_file import read_headers
+from albert_export.errors import CheckpointError
+
+#: Single file, its index when sharded, the format; the first that is there is used. safetensors come first: they
+#: are read without a pickle, and the reference prefers them too.
+WEIGHT_FILES: tuple[tuple[str, str, WeightFormat], ...] = (
+    ("model.safetensors", "model.safetensors.index.json", "safetensors"),
+    ("pytorch_model.bin", "pytorch_model.bin.index.json", "torch"),
+)
+#: Files beside the weights, each of which may be absent.
+TOKENIZER_FILES = (
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+)
+#: Weights in formats that are not read here, with what they are.
+OTHER_FORMATS = {
+    "tf_model.h5": "TensorFlow weights",
+    "flax_model.msgpack": "Flax weights",
+    "model.ckpt.index": "a TensorFlow 1 checkpoint",
+}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weight files of one checkpoint.
+
+    Attributes:
+        format: ``safetensors`` or ``torch``.
+        files: The file, or the shards sorted by name.
+        placed: Name of a weight -> its shard, where an index says so; None for a single file.
+    """
+
+    format: WeightFormat
+    files: tuple[Path, ...]
+    placed: dict[str, str] | None
+
+
+def find_weights(get: Callable[[str], Path | None], *, place: str, seen: Callable[[], str]) -> Weights:
+    """Find the weight files of a checkpoint.
+
+    Args:
+        get: Returns the path of a file of that name, or None when the checkpoint has none; it may fetch the file.
+        place: What to call the checkpoint in errors.
+        seen: Tells what is there instead, when there are no weights.
+
+    Raises:
+        CheckpointError: No weights, a malformed index, or a shard that is missing.
+    """
+    for single, index, weight_format in WEIGHT_FILES:
+        path = get(single)
+        if path is not None:
+            return Weights(weight_format, (path,), None)
+        index_path = get(index)
+        if index_path is None:
+            continue
+        placed = read_index(index_path)
+        files = []
+        for shard in sorted(set(placed.values())):
+            path = get(shard)
+            if path is None:
+                raise CheckpointError(
+                    f"every shard named in {index} must be there",
+                    received=f"{place} without {shard}",
+                    fix="fetch the missing file",
+                )
+            files.append(path)
+        return Weights(weight_format, tuple(files), placed)
+    names = ", ".join(name for single, index, _ in WEIGHT_FILES for name in (single, index))
+    raise CheckpointError(f"a checkpoint must have one of {names}", received=f"{place} with {seen()}")
+
+
+def read_index(path: Path) -> dict[str, str]:
+    """Return name of a weight -> name of its shard, from the index of a sharded checkpoint.
+
+    Raises:
+        CheckpointError: The index is malformed, or a shard would lie outside the directory.
+    """
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path.name} must be JSON", received=str(error), fix="fetch the file again") from error
+    placed = index.get("weight_map") if isinstance(index, dict) else None
+    if (
+        not isinstance(placed, dict)
+        or not placed
+        or not all(isinstance(item, str) for pair in placed.items() for item in pair)
+    ):
+        raise CheckpointError(f"{path.name} must have a weight_map from names of weights to files")
+    for shard in sorted(set(placed.values())):
+        if shard in ("", ".", "..") or PurePosixPath(shard).name != shard or PureWindowsPath(shard).name != shard:
+            raise CheckpointError(f"{path.name} must name files in its own directory", received=shard)
+    return placed
+
+
+def check_safetensors(weights: Weights) -> None:
+    """Check the headers of safetensors files, and that each shard holds what the index says.
+
+    Raises:
+        CheckpointError: A file is truncated or malformed, or disagrees with the index.
+    """
+    entries = read_headers(weights.files)
+    if weights.placed is None:
+        return
+    for name, shard in weights.placed.items():
+        if name not in entries or entries[name].path.name != shard:
+            raise CheckpointError(
+                "every shard must hold the weights that its index places there",
+                received=f"{shard} without {name}",
+                fix="save or fetch the checkpoint again",
+            )

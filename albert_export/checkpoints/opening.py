@@ -1,0 +1,171 @@
+"""Opening a checkpoint: a directory, a built-in model or a hub repository."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from albert_export.builtin import BUILTIN_MODELS, DEFAULT_MODEL, builtin_directory
+from albert_export.checkpoints.checkpoint import CONFIG_NAME, Checkpoint, SourceKind
+from albert_export.checkpoints.layout import OTHER_FORMATS, TOKENIZER_FILES, check_safetensors, find_weights
+from albert_export.config import AlbertConfig
+from albert_export.errors import CheckpointError
+from albert_export.tasks import Task
+
+#: What a hub id looks like; the older models have no owner.
+_HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?", re.ASCII)
+_LOOKS_LIKE_A_PATH = re.compile(r"^[.~/]|^[A-Za-z]:|\\|/$|/.*/")
+_LISTED_FILES = 8
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Somewhere that holds a checkpoint's files.
+
+    ``get`` returns a file's path, or None when it is not there; ``seen`` tells in words what is there.
+    """
+
+    kind: SourceKind
+    name: str
+    revision: str | None
+    get: Callable[[str], Path | None]
+    seen: Callable[[], str]
+
+
+def open_checkpoint(
+    model: str | os.PathLike[str] | None = None,
+    *,
+    task: Task | None = None,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    token: str | bool | None = None,
+) -> Checkpoint:
+    """Find a checkpoint, fetch it if it is on the hub, and check its files as far as their headers tell.
+
+    Args:
+        model: A directory; else the name of a built-in model; else a hub id ``owner/name``. None for the default
+            built-in model. A directory wins over a hub repository of the same name.
+        task: Which head a built-in model is composed with; without it, those whose weights have names of their own
+            and a classifier of two labels. Other checkpoints hold what they hold.
+        revision: Branch, tag or commit of a hub repository; nothing else has one, and then it is ignored.
+        cache_dir: Where downloads are kept; by default where ``huggingface-hub`` keeps them.
+        local_files_only: Never use the network.
+        token: Token for private repositories; by default the one that ``huggingface-hub`` finds.
+
+    Raises:
+        CheckpointError: Nothing there, or its files are missing, truncated or malformed.
+        ConfigError: ``config.json`` breaks a rule.
+    """
+    place = _find(model, task, revision, cache_dir, local_files_only, token)
+    config = AlbertConfig.from_json_file(_config_file(place))
+    weights = find_weights(place.get, place=place.name, seen=place.seen)
+    if weights.format == "safetensors":
+        check_safetensors(weights)
+    if place.kind == "hub":
+        for name in TOKENIZER_FILES:
+            place.get(name)
+    directory = weights.files[0].parent
+    return Checkpoint(directory, config, place.kind, place.name, place.revision, weights.files, weights.format)
+
+
+def find_config_file(
+    model: str | os.PathLike[str] | None,
+    *,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    token: str | bool | None = None,
+) -> Path:
+    """Return the ``config.json`` of a checkpoint, without fetching its weights; arguments of :func:`open_checkpoint`.
+
+    Raises:
+        CheckpointError: The checkpoint or the file cannot be found.
+    """
+    return _config_file(_find(model, None, revision, cache_dir, local_files_only, token))
+
+
+def find_tokenizer_directory(
+    model: str | os.PathLike[str] | None,
+    *,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    token: str | bool | None = None,
+) -> Path:
+    """Return the directory of a checkpoint's tokenizer files, without fetching its weights.
+
+    Arguments are those of :func:`open_checkpoint`. The directory may lack any of the files.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be found, or has no tokenizer file at all.
+    """
+    place = _find(model, None, revision, cache_dir, local_files_only, token)
+    found = [path for name in TOKENIZER_FILES if (path := place.get(name)) is not None]
+    if not found:
+        raise CheckpointError(
+            f"a tokenizer needs one of {', '.join(TOKENIZER_FILES)}", received=f"{place.name} with {place.seen()}"
+        )
+    place.get(CONFIG_NAME)
+    return found[0].parent
+
+
+def _find(
+    model: str | os.PathLike[str] | None,
+    task: Task | None,
+    revision: str | None,
+    cache_dir: str | os.PathLike[str] | None,
+    local_files_only: bool,
+    token: str | bool | None,
+) -> _Place:
+    given = DEFAULT_MODEL if model is None else os.fspath(model)
+    directory = Path(given).expanduser()
+    if given and directory.is_dir():
+        return _in_directory(directory, "directory", directory.resolve().name)
+    if given and directory.exists():
+        raise CheckpointError(
+            "a checkpoint must be a directory", received=f"the file {given}", fix="give the directory that holds it"
+        )
+    if given in BUILTIN_MODELS:
+        return _in_directory(builtin_directory(given, task), "builtin", given)
+    if isinstance(model, os.PathLike) or _LOOKS_LIKE_A_PATH.search(given) or not _HUB_ID.fullmatch(given):
+        raise CheckpointError(
+            "a checkpoint must be a directory that exists, a built-in model or a hub id",
+            received=given or "an empty name",
+            fix=f"check the path, or name a hub repository as owner/name, or take {DEFAULT_MODEL}",
+        )
+    from albert_export.checkpoints.hub import Hub  # the client is large and not wanted for local use
+
+    hub = Hub.open(given, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token)
+    return _Place("hub", given, hub.commit, hub.get, hub.describe)
+
+
+def _in_directory(directory: Path, kind: SourceKind, name: str) -> _Place:
+    def get(file: str) -> Path | None:
+        path = directory / file
+        return path if path.is_file() else None
+
+    def seen() -> str:
+        try:
+            names = sorted(path.name for path in directory.iterdir())
+        except OSError as error:
+            raise CheckpointError("a checkpoint must be readable", received=str(error)) from error
+        other = [f"{file} ({what}, a format not read here)" for file, what in OTHER_FORMATS.items() if file in names]
+        listed = other or names[:_LISTED_FILES] + (["…"] if len(names) > _LISTED_FILES else [])
+        return ", ".join(listed) or "nothing in it"
+
+    return _Place(kind, name, None, get, seen)
+
+
+def _config_file(place: _Place) -> Path:
+    path = place.get(CONFIG_NAME)
+    if path is None:
+        raise CheckpointError(
+            f"a checkpoint must have {CONFIG_NAME}",
+            received=f"{place.name} with {place.seen()}",
+            fix="give the directory that save_pretrained wrote",
+        )
+    return path
