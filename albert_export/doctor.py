@@ -38,12 +38,6 @@ ONNXRUNTIME_BUILDS = (
     "onnxruntime-silicon",
 )
 
-#: Module -> Python that prints facts about it as JSON. Each runs in a process of its own: a native library that
-#: does not fit the machine kills the interpreter that imports it, and that must not be this one.
-_PROBES = {
-    "onnxruntime": "dict(version=m.__version__, providers=m.get_available_providers())",
-    "torch": "dict(version=m.__version__, cuda_devices=m.cuda.device_count())",
-}
 _PROBE_SECONDS = 120
 
 
@@ -224,9 +218,13 @@ def _module_name(distribution: str) -> str:
 
 
 def probe(module: str) -> tuple[dict[str, Any], str | None]:
-    """Import ``module`` in a process of its own; return what it says about itself, and the error if it failed."""
-    facts = _PROBES.get(module, "dict()")
-    code = f"import json, {module} as m; print(); print(json.dumps({facts}))"
+    """Import ``module``; return what it says about itself, and the error if it failed.
+
+    It happens in a process of its own: a native library that does not fit the machine kills the interpreter that
+    imports it, and that must not be this one.
+    """
+    code = f"import json; from albert_export._probes import facts; found = facts({module!r})"
+    code += "; print(); print(json.dumps(found))"
     try:
         done = subprocess.run(
             [sys.executable, "-c", code],
@@ -282,7 +280,14 @@ def _problems(packages: Iterable[Package], installed: Callable[[str], str | None
 def _hints(machine: Machine, packages: Iterable[Package]) -> Iterable[Problem]:
     for package in packages:
         providers = package.facts.get("providers")
-        if machine.gpus and providers is not None and "CUDAExecutionProvider" not in providers:
+        if not machine.gpus or providers is None:
+            continue
+        if "CUDAExecutionProvider" in providers and "cuda" not in package.facts.get("devices", ()):
+            yield Problem(
+                f"{machine.gpus[0]} is there, and {package.name} {package.installed} cannot open a session on it",
+                "pip install 'onnxruntime-gpu[cuda,cudnn]' brings the CUDA libraries",
+            )
+        elif "CUDAExecutionProvider" not in providers:
             yield Problem(
                 f"{machine.gpus[0]} is there, and {package.name} {package.installed} runs on the CPU alone",
                 f"pip uninstall --yes {package.name} && pip install '{DISTRIBUTION}[gpu]'",

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from albert_export import doctor
 from albert_export._machine import Machine, describe_machine
+from albert_export._probes import IDENTITY_MODEL
 from albert_export.doctor import Diagnosis, Package, examine, installed_version, probe, render
 
 HERE = {"torch": "2.13.0", "onnx": "1.20.0", "onnx-ir": "1.0", "onnxruntime": "1.30.0"}
@@ -91,11 +93,32 @@ def test_a_gpu_beside_a_cpu_build_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> 
     assert "GPU: NVIDIA H200" in render(diagnosis)
 
 
+def test_a_build_with_cuda_that_reaches_no_gpu_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine("Linux", "CPU", 2, {}, 1 << 30, ("NVIDIA H200",))
+    monkeypatch.setattr(doctor, "describe_machine", lambda: machine)
+    facts = {"onnxruntime": {"providers": ["CUDAExecutionProvider", "CPUExecutionProvider"], "devices": ["cpu"]}}
+    monkeypatch.setattr(doctor, "probe", lambda module: (facts.get(module, {}), None))
+    installed = {**HERE, "onnxruntime-gpu": "1.30.0"}
+    del installed["onnxruntime"]
+    (hint,) = examine(installed.get).hints
+    assert hint.what.endswith("onnxruntime-gpu 1.30.0 cannot open a session on it")
+    facts["onnxruntime"]["devices"].append("cuda")
+    assert examine(installed.get).hints == ()
+
+
+def test_the_model_of_the_probe_opens_in_onnxruntime() -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(IDENTITY_MODEL, providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.array([2.5], np.float32)})[0].tolist() == [2.5]
+
+
 def test_the_packages_of_this_environment_are_really_imported() -> None:
     diagnosis = examine()
     packages = {package.name: package for package in diagnosis.packages}
     assert packages["onnxruntime"].state == "ok"
     assert "CPUExecutionProvider" in packages["onnxruntime"].facts["providers"]
+    assert "cpu" in packages["onnxruntime"].facts["devices"]
     assert packages["torch"].installed == installed_version("torch")
     assert all(isinstance(package, Package) for package in diagnosis.packages)
 
