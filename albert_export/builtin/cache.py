@@ -24,8 +24,8 @@ def materialise(
     other. It is written beside its place and renamed: a second process sees it whole or not at all.
 
     Args:
-        name: First part of the directory's name.
-        variant: Last part.
+        name: Name of the model.
+        variant: What kind of it; begins the directory's last name.
         files: File name -> contents.
         cache: Parent directory; by default :func:`cache_directory`.
 
@@ -35,7 +35,7 @@ def materialise(
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(f"{file} {hashlib.sha256(files[file]).hexdigest()}\n".encode())
-    relative = Path("builtin", f"{name}-{digest.hexdigest()[:16]}", variant)
+    relative = Path("builtin", name, f"{variant}-{digest.hexdigest()[:16]}")
     problems = []
     for parent in (lambda: cache_directory() if cache is None else Path(cache), _temporary_directory):
         try:

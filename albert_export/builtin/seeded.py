@@ -67,10 +67,8 @@ def seeded_tensors(task: Task | None) -> dict[str, np.ndarray]:
     A weight depends on its name and shape alone, so that one encoder stands under every head.
     """
     config = seeded_config(task)
-    wanted = (
-        [get_task(name) for name in _HEADS_WITHOUT_TASK] if task is None else [get_task("feature-extraction"), task]
-    )
-    return {name: _weight(row, name, shape) for head in wanted for row, name, shape in rows_of(config, head)}
+    names = _HEADS_WITHOUT_TASK if task is None else ("feature-extraction", task.name)
+    return {name: _weight(row, name, shape) for head in names for row, name, shape in rows_of(config, get_task(head))}
 
 
 @cache
@@ -119,7 +117,8 @@ def _bell(name: str, shape: tuple[int, ...], deviation: float) -> np.ndarray:
     stream = hashlib.shake_256(f"albert-seeded {SEED} {name}".encode()).digest(8 * count)
     sums = np.frombuffer(stream, dtype="<u2").reshape(count, 4).sum(axis=1, dtype=np.int64) - 2 * 65535
     # Four times the variance (65536**2 - 1) / 12 of one number.
-    return (sums * (deviation / math.sqrt((65536**2 - 1) / 3))).reshape(shape)
+    bell: np.ndarray = sums * (deviation / math.sqrt((65536**2 - 1) / 3))
+    return bell.reshape(shape)
 
 
 def _json(fields: dict[str, Any]) -> bytes:

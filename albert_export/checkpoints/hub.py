@@ -1,8 +1,8 @@
 """Fetching a checkpoint from the hub, file by file, through ``huggingface-hub``.
 
-The client owns revisions, the cache, offline mode, ``HF_ENDPOINT`` and tokens. Files are asked for one at a time because
-only the contents of one decide whether the next is wanted, and because the weights of other frameworks are not. The
-first answer names the commit; every further file is asked for at that commit, so that all come from one state.
+The client owns revisions, the cache, offline mode, ``HF_ENDPOINT`` and tokens. Files are asked for one at a time: the
+contents of one decide whether the next is wanted, and the weights of other frameworks never are. The first answer
+names the commit; every further file is asked for at that commit, so that all come from one state.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _told_in_one_line(repository: str, revision: str, offline: bool) -> Iterator
             received=f"{repository} at {revision}: no such directory here, and {place} does not answer",
             fix="check the network and HF_ENDPOINT, or give a directory",
         ) from error
-    except (OSError, *_transport_errors()) as error:
+    except _transport_errors() as error:
         raise CheckpointError(
             "the files of a hub checkpoint must arrive whole and fit into the cache",
             received=f"{repository}: {_first_line(error)}",
@@ -161,15 +161,11 @@ def _told_in_one_line(repository: str, revision: str, offline: bool) -> Iterator
         ) from error
 
 
-def _transport_errors() -> tuple[type[Exception], ...]:
+def _transport_errors() -> tuple[type[BaseException], ...]:
     # The client lets errors of its HTTP library through; which library that is has changed between its releases.
     modules = (sys.modules.get(name) for name in ("httpx2", "httpx", "requests"))
-    return tuple(
-        getattr(module, name)
-        for module in modules
-        for name in ("HTTPError", "RequestException")
-        if module is not None and hasattr(module, name)
-    )
+    named = (getattr(module, name, None) for module in modules for name in ("HTTPError", "RequestException"))
+    return (OSError, *(error for error in named if error is not None))
 
 
 def _first_line(error: BaseException) -> str:

@@ -102,7 +102,7 @@ def _pieces(tensors: Mapping[str, Any], metadata: Mapping[str, str] | None) -> I
     yield memoryview(len(text).to_bytes(8, "little") + text)
     for name in order:
         if described[name].size:
-            yield memoryview(described[name].data()).cast("B")
+            yield described[name].data().data.cast("B")
 
 
 def write_torch_bin(path: str | os.PathLike[str], tensors: Mapping[str, torch.Tensor]) -> None:
