@@ -37,7 +37,7 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 	if ! $$python -c 'import ensurepip, venv' >/dev/null 2>&1; then \
 		echo "error: '$$python' comes without its venv module; fix: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; fi; \
 	echo "making $(VENV) with $$($$python --version)" && $$python -m venv $(VENV)
-	$(BIN)/python -m pip install --constraint constraints.txt setuptools
+	$(BIN)/python -m pip install --constraint constraints.txt 'setuptools>=77'
 	$(BIN)/python -m pip install --constraint constraints.txt --no-build-isolation --editable '.[$*]'
 	@touch $@
 
