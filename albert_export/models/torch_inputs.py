@@ -81,7 +81,7 @@ def check_choices(**inputs: Tensor | None) -> None:
 def _is_traced(tensor: Tensor) -> bool:
     return (
         torch.compiler.is_compiling()  # torch.compile and torch.export
-        or torch._C._get_tracing_state() is not None  # torch.jit.trace
+        or torch.jit.is_tracing()  # type: ignore[attr-defined]  # public, but not in its __all__
         or type(tensor) not in (Tensor, torch.nn.Parameter)  # fake, functional and proxy tensors hold no values
         or tensor.is_meta
     )

@@ -1,0 +1,208 @@
+"""Filling a PyTorch model from a checkpoint: every stored weight is consumed, every parameter filled, or it raises."""
+
+from __future__ import annotations
+
+from albert_export.models import _torch_required  # noqa: F401
+
+# isort: split
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from albert_export.checkpoints.matching import canonical_name, check_shapes, match_names
+from albert_export.checkpoints.names import parameters, tied_names
+from albert_export.config import AlbertConfig
+from albert_export.errors import InputError, WeightsMismatchError
+from albert_export.models.torch_surgery import initialise
+from albert_export.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    from albert_export.checkpoints import Checkpoint
+    from albert_export.models.torch_pretrained import AlbertPreTrainedModel
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What filling a model did.
+
+    Attributes:
+        fresh: Parameters that were filled freshly, by their name in the model, sorted.
+        mismatched: Of those, the ones the checkpoint holds in another shape: (name, stored shape, the model's shape).
+        left_over: Stored name -> why the model has no place for it.
+    """
+
+    fresh: tuple[str, ...]
+    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+    left_over: Mapping[str, str]
+
+    def warning(self, model: str, source: str) -> str:
+        """Return the sentence that names the fresh parameters of ``model``, which was filled from ``source``."""
+        shapes = {name: f" ({list(stored)} stored, {list(needed)} needed)" for name, stored, needed in self.mismatched}
+        names = ", ".join(name + shapes.get(name, "") for name in self.fresh)
+        return f"these weights of {model} are not in {source} and were filled freshly, train them before use: {names}"
+
+    def info(self) -> dict[str, list[Any]]:
+        """Return what ``from_pretrained(output_loading_info=True)`` of the reference gives."""
+        mismatched = {name for name, _, _ in self.mismatched}
+        return {
+            "missing_keys": [name for name in self.fresh if name not in mismatched],
+            "unexpected_keys": list(self.left_over),
+            "mismatched_keys": list(self.mismatched),
+            "error_msgs": [],
+        }
+
+
+def load_eager(
+    checkpoint: Checkpoint, task: Task, *, dtype: str = "float32", allow_random_head: bool = False
+) -> tuple[AlbertPreTrainedModel, list[str]]:
+    """Return the task's model with the checkpoint's weights, in eval mode, and the names that were filled freshly.
+
+    Weights stored in ``dtype`` are used where they are mapped from the file; others are converted one by one, so that
+    memory never holds more than the model and one weight. Fresh weights are the same in every run.
+
+    Args:
+        checkpoint: The weights.
+        task: Which of the seven models.
+        dtype: Name of a floating-point torch dtype.
+        allow_random_head: Whether the head, pooler included, may be missing from the checkpoint.
+
+    Raises:
+        WeightsMismatchError: Lists parameters without weight, weights without parameter, and differing shapes.
+        CheckpointError: The weights cannot be read.
+    """
+    from albert_export.models import torch_albert  # the models are built on what this module serves
+
+    with torch.device("meta"):
+        model: AlbertPreTrainedModel = getattr(torch_albert, task.torch_class)(checkpoint.config.copy())
+    tensors = checkpoint.torch_tensors()
+    held = heads_in(checkpoint, tensors)
+    loaded = fill(
+        model,
+        tensors,
+        dtype=resolve_dtype(dtype),
+        may_be_fresh=is_head if allow_random_head else lambda _: False,
+        reproducible=True,
+        fix=f"this checkpoint holds the heads of {', '.join(held)}; --allow-random-head fills a missing one"
+        if held
+        else None,
+    )
+    return model.eval(), list(loaded.fresh)
+
+
+def heads_in(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return the tasks whose every weight the checkpoint holds, in the shape its configuration gives."""
+    shapes = {canonical_name(name): tuple(tensor.shape) for name, tensor in tensors.items()}
+    return [task.name for task in TASKS if parameters(checkpoint.config, task).items() <= shapes.items()]
+
+
+def is_head(name: str) -> bool:
+    """Return whether a parameter belongs to a head or the pooler, which other heads' checkpoints lack."""
+    name = canonical_name(name)
+    return not name.startswith("albert.") or name.startswith("albert.pooler.")
+
+
+def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
+    """Return a floating-point dtype, given itself or its name.
+
+    Raises:
+        InputError: Something else.
+    """
+    resolved = getattr(torch, dtype.removeprefix("torch."), None) if isinstance(dtype, str) else dtype
+    if not isinstance(resolved, torch.dtype) or not resolved.is_floating_point:
+        raise InputError("a model's dtype must be floating-point", received=str(dtype), fix="float32, for example")
+    return resolved
+
+
+def choose_dtype(wanted: str | torch.dtype | None, config: AlbertConfig, weights: Mapping[str, Tensor]) -> torch.dtype:
+    """Return the dtype a model is loaded in: ``wanted``; for ``"auto"`` the stored one; for None torch's default.
+
+    Raises:
+        InputError: No floating-point dtype.
+    """
+    if wanted is None:
+        return torch.get_default_dtype()
+    if wanted != "auto":
+        return resolve_dtype(wanted)
+    if config.torch_dtype is not None:
+        return resolve_dtype(config.torch_dtype)
+    stored = (weights[name].dtype for name in weights)
+    return next((dtype for dtype in stored if dtype.is_floating_point), torch.get_default_dtype())
+
+
+def fill(
+    model: AlbertPreTrainedModel,
+    tensors: Mapping[str, Tensor],
+    *,
+    dtype: torch.dtype,
+    may_be_fresh: Callable[[str], bool],
+    ignore_mismatched_sizes: bool = False,
+    copy: bool = False,
+    reproducible: bool = False,
+    fix: str | None = None,
+) -> Loaded:
+    """Replace every parameter of ``model``, which may lie on the meta device, by its weight.
+
+    Args:
+        model: The model; ties between its parameters are kept.
+        tensors: Stored name -> weight.
+        dtype: What weights are converted to.
+        may_be_fresh: Which parameters may be filled freshly when nothing is stored for them.
+        ignore_mismatched_sizes: Whether a weight of another shape is passed over and its parameter filled freshly.
+        copy: Whether the model gets memory of its own in place of the tensors given.
+        reproducible: Whether fresh weights depend on their name alone, not on torch's global generator.
+        fix: What the user can do about missing weights.
+
+    Raises:
+        WeightsMismatchError: Lists parameters without weight, weights without parameter, and differing shapes; the
+            model is then unchanged.
+    """
+    places = _places(model)
+    shapes = {name: tuple(getattr(*slots[0]).shape) for name, slots in places.items()}
+    matching = match_names(tensors, places, tied=tied_names(model.config))
+    stored = {name: tuple(tensors[name].shape) for name in matching.renames}
+    differing = check_shapes(matching, stored, shapes)
+    missing = [name for name in matching.missing if not may_be_fresh(name)]
+    if missing or matching.unexpected or (differing and not ignore_mismatched_sizes):
+        raise WeightsMismatchError(
+            "every weight must have a place in the model and every parameter a weight of its shape",
+            missing=missing,
+            unexpected=matching.unexpected,
+            mismatched=differing,
+            fix=fix if missing else None,
+        )
+    mismatched = tuple(
+        (name, stored[source], shapes[name])
+        for source, name in matching.renames.items()
+        if stored[source] != shapes[name]
+    )
+    fresh = {*matching.missing, *(name for name, _, _ in mismatched)}
+    for source, name in matching.renames.items():
+        if name not in fresh:
+            _put(places[name], tensors[source].detach().to(dtype=dtype, copy=copy))
+    for name in places:  # in the order of the modules, as the reference draws its random numbers
+        if name in fresh:
+            _put(places[name], torch.empty(shapes[name], dtype=dtype))
+            generator = torch.Generator().manual_seed(zlib.crc32(name.encode())) if reproducible else None
+            initialise(*places[name][0], std=model.config.initializer_range, generator=generator)
+    return Loaded(tuple(sorted(fresh)), mismatched, matching.ignored)
+
+
+def _places(model: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
+    """Return, for each parameter, its first name and every (module, attribute) that holds it."""
+    first: dict[int, str] = {}
+    places: dict[str, list[tuple[nn.Module, str]]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        owner, _, attribute = name.rpartition(".")
+        places.setdefault(first.setdefault(id(parameter), name), []).append((model.get_submodule(owner), attribute))
+    return places
+
+
+def _put(slots: list[tuple[nn.Module, str]], tensor: Tensor) -> None:
+    trainable = getattr(*slots[0]).requires_grad
+    parameter = nn.Parameter(tensor, trainable)
+    for module, attribute in slots:
+        setattr(module, attribute, parameter)
