@@ -57,12 +57,19 @@ class Hub:
         offline = local_files_only or bool(constants.HF_HUB_OFFLINE)
         options: dict[str, Any] = {
             "cache_dir": None if cache_dir is None else os.fspath(cache_dir),
-            "local_files_only": local_files_only,
             "token": token,
             "library_name": "albert-export",
             "library_version": __version__,
         }
-        path = cls(repository, revision or "main", offline, options)._download(CONFIG_NAME)
+        asked = cls(repository, revision or "main", offline, options)
+        # With network the client is asked even for what is in the cache: a branch may have moved.
+        path = asked.get(CONFIG_NAME) if offline else asked._download(CONFIG_NAME)
+        if path is None and offline:
+            raise CheckpointError(
+                "without network, a hub checkpoint must be in the cache",
+                received=f"{repository} at {asked.commit}: no such directory here, and not in the cache",
+                fix="run once with network, or give a directory",
+            )
         if path is None:
             raise CheckpointError(
                 f"a checkpoint must have {CONFIG_NAME}",
@@ -80,13 +87,15 @@ class Hub:
         """
         from huggingface_hub import try_to_load_from_cache
 
-        cached = try_to_load_from_cache(
-            self.repository, file, cache_dir=self.options["cache_dir"], revision=self.commit
-        )
+        with _told_in_one_line(self.repository, self.commit):
+            cached = try_to_load_from_cache(
+                self.repository, file, cache_dir=self.options["cache_dir"], revision=self.commit
+            )
         if isinstance(cached, str):
             return Path(cached)
-        # Anything else but None is the client's note that the repository has no such file at this commit.
-        return self._download(file) if cached is None else None
+        # Anything else but None is the client's note that the repository has no such file at this commit. Offline,
+        # even the client's own download call may use the network, to announce itself.
+        return self._download(file) if cached is None and not self.offline else None
 
     def describe(self) -> str:
         """Tell in words what the repository holds instead of weights that can be read."""
@@ -98,26 +107,23 @@ class Hub:
     def _has(self, file: str) -> bool:
         from huggingface_hub import HfApi
 
-        with _told_in_one_line(self.repository, self.commit, self.offline):
+        with _told_in_one_line(self.repository, self.commit):
             return HfApi(token=self.options["token"]).file_exists(self.repository, file, revision=self.commit)
 
     def _download(self, file: str) -> Path | None:
         from huggingface_hub import errors, hf_hub_download
 
-        with _told_in_one_line(self.repository, self.commit, self.offline):
+        with _told_in_one_line(self.repository, self.commit):
             try:
                 return Path(hf_hub_download(self.repository, file, revision=self.commit, **self.options))
             except errors.LocalEntryNotFoundError:
-                # Either the network failed, or it may not be asked: then what is not in the cache is not there.
-                if not self.offline or file == CONFIG_NAME:
-                    raise
-                return None
+                raise  # the network failed: whether the repository has the file is not known
             except errors.EntryNotFoundError:
                 return None
 
 
 @contextmanager
-def _told_in_one_line(repository: str, revision: str, offline: bool) -> Iterator[None]:
+def _told_in_one_line(repository: str, revision: str) -> Iterator[None]:
     from huggingface_hub import constants, errors
 
     place = constants.ENDPOINT
@@ -142,12 +148,6 @@ def _told_in_one_line(repository: str, revision: str, offline: bool) -> Iterator
     except errors.HFValidationError as error:
         raise CheckpointError("a hub id must be owner/name", received=repository) from error
     except errors.LocalEntryNotFoundError as error:
-        if offline:
-            raise CheckpointError(
-                "without network, a hub checkpoint must be in the cache",
-                received=f"{repository} at {revision}: no such directory here, and not in the cache",
-                fix="run once with network, or give a directory",
-            ) from error
         raise CheckpointError(
             "the hub must be reachable for what is not in the cache",
             received=f"{repository} at {revision}: no such directory here, and {place} does not answer",
