@@ -102,7 +102,7 @@ TASKS: tuple[Task, ...] = (
         "TFAlbertForPreTraining",
         "FlaxAlbertForPreTraining",
         _inputs("batch", "sequence"),
-        (_output("prediction_logits", "batch", "sequence", "vocab_size"), _output("sop_logits", "batch", 2)),
+        (_output("prediction_logits", "batch", "sequence", "vocab_size"), _output("sop_logits", "batch", "num_labels")),
         ("predictions.", "sop_classifier."),
         "masked words, and whether two sentences stand in order",
     ),

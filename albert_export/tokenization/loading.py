@@ -1,0 +1,68 @@
+"""Choosing the tokenizer for a directory by the vocabulary files in it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from albert_export.errors import TokenizerError
+from albert_export.tokenization import albert, wordpiece
+from albert_export.tokenization.albert_fast import AlbertTokenizerFast
+from albert_export.tokenization.files import TOKENIZER_FILE, read_json
+from albert_export.tokenization.wordpiece import AlbertWordPieceTokenizer
+
+if TYPE_CHECKING:
+    from albert_export.config import AlbertConfig
+
+logger = logging.getLogger(__name__)
+
+
+def has_tokenizer(directory: str | Path) -> bool:
+    """Whether :func:`load_tokenizer` has a file to load there."""
+    names = (TOKENIZER_FILE, albert.VOCABULARY_FILE, wordpiece.VOCABULARY_FILE)
+    return any(Path(directory, name).is_file() for name in names)
+
+
+def load_tokenizer(
+    directory: str | Path, *, config: AlbertConfig | None = None
+) -> AlbertTokenizerFast | AlbertWordPieceTokenizer:
+    """Load the tokenizer of a checkpoint or bundle.
+
+    Args:
+        directory: Holds ``tokenizer.json``, ``spiece.model`` or ``vocab.txt``; the first of them that is there counts.
+        config: The model's; its ``max_position_embeddings`` bounds ``model_max_length``.
+
+    Returns:
+        The fast tokenizer, or the WordPiece one for ``vocab.txt`` and for a ``tokenizer.json`` of that kind.
+
+    Raises:
+        TokenizerError: None of the files is there, or one cannot be read.
+    """
+    root = Path(directory)
+    kind: type[AlbertTokenizerFast] | type[AlbertWordPieceTokenizer]
+    if (root / TOKENIZER_FILE).is_file():
+        model = read_json(root / TOKENIZER_FILE).get("model")
+        words = isinstance(model, dict) and model.get("type") == "WordPiece"
+        kind = AlbertWordPieceTokenizer if words else AlbertTokenizerFast
+    elif (root / albert.VOCABULARY_FILE).is_file():
+        kind = AlbertTokenizerFast
+    elif (root / wordpiece.VOCABULARY_FILE).is_file():
+        kind = AlbertWordPieceTokenizer
+    else:
+        raise TokenizerError(
+            f"a tokenizer's directory must hold {TOKENIZER_FILE}, {albert.VOCABULARY_FILE} or "
+            f"{wordpiece.VOCABULARY_FILE}",
+            received=f"{directory} without any of them",
+            fix="copy the file from where the checkpoint came from",
+        )
+    tokenizer = kind.from_pretrained(root)
+    if config is not None:
+        tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
+        if len(tokenizer) > config.vocab_size:
+            logger.warning(
+                "the tokenizer has %d tokens, but the model has embeddings for %d only",
+                len(tokenizer),
+                config.vocab_size,
+            )
+    return tokenizer

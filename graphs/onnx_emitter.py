@@ -1,0 +1,224 @@
+"""The ONNX target: a traced model becomes a checked ``.onnx`` file."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from albert_export._imports import require
+from albert_export._version import __version__
+from albert_export.config import AlbertConfig
+from albert_export.errors import ExportError
+from albert_export.graphs.lowering import GraphLowering
+from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_onnx
+from albert_export.graphs.passes import pipeline, run_passes
+from albert_export.graphs.sharing import Sharing, stored_weight_bytes
+from albert_export.graphs.tracing import Trace, trace
+from albert_export.graphs.weights import WeightStore
+from albert_export.tasks import Task, TensorSpec
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+    from torch import nn
+else:
+    ir = require("onnx_ir", needed_for="exporting to ONNX", extra="onnx")
+    onnx = require("onnx", needed_for="exporting to ONNX", extra="onnx")
+
+#: LayerNormalization begins at 17; below 18 the reductions it is checked with differ.
+OLDEST_OPSET = 18
+#: The newest opset that the pinned onnxruntime runs; a test exports and runs each one from the oldest on.
+NEWEST_OPSET = 26
+#: Gelu begins at 20, so the layer is one operator shorter than at 18; onnxruntime runs it since 1.17 (January 2024).
+DEFAULT_OPSET = 20
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """What was written.
+
+    Attributes:
+        files: The artifact's files, the main one first.
+        opset: Operator set of the file.
+        inputs: Name, dtype and shape of each input; symbolic axes by name.
+        outputs: The same for outputs.
+        sharing: The sharing figures of the finished files.
+        versions: Version of each package that had a part in it.
+        facts: Operator counts, passes that changed something, loops: for ``inspect``.
+        traced_sizes: Size of each dynamic axis in the example input.
+    """
+
+    files: tuple[Path, ...]
+    opset: int
+    inputs: tuple[dict[str, Any], ...]
+    outputs: tuple[dict[str, Any], ...]
+    sharing: Sharing
+    versions: dict[str, str]
+    facts: dict[str, Any]
+    traced_sizes: dict[str, int]
+
+
+def check_opset(opset: int) -> int:
+    """Return ``opset`` where it can be emitted.
+
+    Raises:
+        ExportError: It is outside :data:`OLDEST_OPSET` to :data:`NEWEST_OPSET`.
+    """
+    if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
+        raise ExportError(f"opset must be from {OLDEST_OPSET} to {NEWEST_OPSET}", received=opset)
+    return opset
+
+
+def emit_onnx(
+    model: nn.Module,
+    task: Task,
+    path: Path,
+    *,
+    layers: str = "rolled",
+    opset: int = DEFAULT_OPSET,
+    sizes: Mapping[str, int | None] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    largest_message: int = LARGEST_MESSAGE,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Emitted:
+    """Trace ``model`` and write it as ONNX.
+
+    Args:
+        model: An eager torch ALBERT with the task's head, in float32.
+        task: The task whose inputs and outputs the file has.
+        path: The file to make; it must not exist.
+        layers: ``rolled`` or ``unrolled``.
+        opset: Version of the standard operators.
+        sizes: Fixed size of a dynamic axis; absent or None stays symbolic.
+        metadata: Entries for the file's ``metadata_props``, besides tool, version, task, layers and labels.
+        largest_message: Size in bytes from which on weights go into a file beside it.
+        progress: Gets a line as each stage begins.
+
+    Raises:
+        ExportError: The model cannot be traced, lowered or checked.
+        SharingError: The file would store a weight more than once.
+    """
+    check_opset(opset)
+    config: Any = model.config
+    progress(f"tracing {task.torch_class}, layers {layers}")
+    traced = trace(model, task, layers=layers, sizes=sizes or {})
+    progress(f"lowering to ONNX opset {opset}")
+    store = WeightStore(traced.program, traced.weights)
+    built = _build(traced, store, config, opset)
+    built.metadata_props.update(_metadata(task, config, layers, metadata or {}))
+    unique = store.unique_parameter_bytes()
+    changed = run_passes(built, pipeline(opset), unique_parameter_bytes=unique)
+    progress(f"writing {path.name}")
+    files = write_onnx(built, path, largest_message=largest_message)
+    check_onnx(built, path)
+    stored = stored_weight_bytes(built)
+    sharing = Sharing(unique, stored, sum(file.stat().st_size for file in files) - stored)
+    sharing.check("writing the file")
+    operators = Counter(node.op_type for node in ir.traversal.RecursiveGraphIterator(built.graph))
+    return Emitted(
+        files=files,
+        opset=opset,
+        inputs=tuple(_described(spec, config, traced) for spec in task.inputs),
+        outputs=tuple(_described(spec, config, traced) for spec in task.outputs),
+        sharing=sharing,
+        versions=_versions(),
+        facts={
+            "ir_version": built.ir_version,
+            "operators": dict(sorted(operators.items())),
+            "loops": [f"{node.name} x {_repeats(node)}" for node in built.graph if node.op_type == "Loop"],
+            "passes": list(changed),
+            "external_data": len(files) > 1,
+        },
+        traced_sizes=dict(traced.traced_sizes),
+    )
+
+
+def _build(traced: Trace, store: WeightStore, config: AlbertConfig, opset: int) -> ir.Model:
+    program = traced.program
+    user_inputs = set(program.graph_signature.user_inputs)
+    placeholders = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user_inputs]
+    dims: dict[str, tuple[ir.Value, int]] = {}
+    inputs: list[ir.Value] = []
+    lowering = GraphLowering(store, dims)
+    for spec, placeholder in zip(traced.task.inputs, placeholders, strict=True):
+        value = _typed_value(spec, config, traced)
+        inputs.append(value)
+        lowering.values[placeholder] = value
+        for axis, size in enumerate(placeholder.meta["val"].shape):
+            if not isinstance(size, int):
+                dims.setdefault(str(size.node.expr), (value, axis))
+    for placeholder, name in store.names.items():
+        # A buffer is read as a value like any other; a weight only by the operators that know its orientation.
+        if not store.is_parameter(name):
+            lowering.values[placeholder] = store.initializer(name)
+    outputs = lowering.run(program.graph)
+    for spec, output in zip(traced.task.outputs, outputs, strict=True):
+        typed = _typed_value(spec, config, traced)
+        output.name, output.shape, output.type = typed.name, typed.shape, typed.type
+    graph = ir.Graph(
+        inputs,
+        outputs,
+        nodes=lowering.nodes,
+        initializers=store.initializers,
+        opset_imports={"": opset},
+        name=f"albert_{traced.task.name.replace('-', '_')}",
+    )
+    return ir.Model(graph, ir_version=_ir_version(opset), producer_name="albert-export", producer_version=__version__)
+
+
+def _typed_value(spec: TensorSpec, config: AlbertConfig, traced: Trace) -> ir.Value:
+    dtype = ir.DataType.from_numpy(_dtype(spec))
+    return ir.val(spec.name, dtype=dtype, shape=ir.Shape(_shape(spec, config, traced)))
+
+
+def _dtype(spec: TensorSpec) -> Any:
+    import numpy as np
+
+    return np.dtype(spec.dtype)
+
+
+def _shape(spec: TensorSpec, config: AlbertConfig, traced: Trace) -> list[int | str]:
+    shape: list[int | str] = []
+    for axis in spec.axes:
+        if axis in traced.sizes:
+            fixed = traced.sizes[str(axis)]
+            shape.append(str(axis) if fixed is None else fixed)
+        else:
+            shape.append(axis if isinstance(axis, int) else int(getattr(config, axis)))
+    return shape
+
+
+def _described(spec: TensorSpec, config: AlbertConfig, traced: Trace) -> dict[str, Any]:
+    return {"name": spec.name, "dtype": spec.dtype, "shape": _shape(spec, config, traced)}
+
+
+def _metadata(task: Task, config: AlbertConfig, layers: str, metadata: Mapping[str, str]) -> dict[str, str]:
+    labels = {str(index): config.id2label[index] for index in sorted(config.id2label)}
+    return {
+        "tool": f"albert-export {__version__}",
+        "task": task.name,
+        "layers": layers,
+        "labels": json.dumps(labels, ensure_ascii=False),
+        **metadata,
+    }
+
+
+def _ir_version(opset: int) -> int:
+    """Return the oldest format that carries ``opset``: newer ones are refused by older runtimes for no gain."""
+    return int(onnx.helper.OP_SET_ID_VERSION_MAP["ai.onnx", opset])
+
+
+def _repeats(node: ir.Node) -> int:
+    count = node.inputs[0]
+    producer = None if count is None else count.producer()
+    return 0 if producer is None else int(producer.attributes["value"].value.numpy())
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {package: version(package) for package in ("torch", "onnx", "onnx-ir")}

@@ -1,0 +1,184 @@
+"""Tracing an eager torch model into an ATen graph, with the shared layer as one loop.
+
+The encoder's run over its layers is the only thing that is swapped for tracing: everything else is the eager model
+itself. Rolled, the weights of a layer group are arguments of ``while_loop``'s body, so the traced graph holds the
+layer once, however often it is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from albert_export._imports import require
+from albert_export.errors import ExportError
+from albert_export.tasks import Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+else:
+    torch = require("torch", needed_for="tracing a torch model", extra="onnx")
+    nn = torch.nn
+
+#: Bias of masked positions in an exported graph. exp(-10000) is 0 in every precision, so it masks as the eager
+#: model's finfo.min does, yet it is finite in float16 (largest value 65504), where finfo.min of float32 is -inf.
+MASK_BIAS_FLOOR = -10000.0
+
+#: Sizes of the example input where an axis is dynamic. Above 1, because the tracer specialises 0 and 1; all
+#: different, so that no two axes are taken for the same one.
+_EXAMPLE_SIZES = {"batch": 2, "choices": 3, "sequence": 16}
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A traced model.
+
+    Attributes:
+        program: The ATen graph; its parameters are placeholders.
+        weights: Tensor of each placeholder, by canonical name.
+        task: The task whose inputs and outputs the graph has.
+        sizes: Fixed size of each dynamic axis, or None where it stays symbolic.
+        traced_sizes: Size of each axis in the example input.
+    """
+
+    program: torch.export.ExportedProgram
+    weights: Mapping[str, torch.Tensor]
+    task: Task
+    sizes: Mapping[str, int | None]
+    traced_sizes: Mapping[str, int]
+
+
+class _TaskForward(nn.Module):
+    """The model with the task table's inputs and outputs, as positional tensors."""
+
+    def __init__(self, model: nn.Module, task: Task) -> None:
+        super().__init__()
+        self.model = model
+        self._outputs = tuple(spec.name for spec in task.outputs)
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        input_ids, attention_mask, token_type_ids = inputs
+        outputs = self.model(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, return_dict=True
+        )
+        return tuple(outputs[name] for name in self._outputs)
+
+
+def trace(model: nn.Module, task: Task, *, layers: str, sizes: Mapping[str, int | None]) -> Trace:
+    """Trace ``model`` in eval mode.
+
+    Args:
+        model: An eager ALBERT with the task's head; unchanged afterwards.
+        task: Names and axes of inputs and outputs.
+        layers: ``rolled`` for one loop per layer group, ``unrolled`` for a copy of the layer's operators per layer.
+        sizes: Fixed size of a dynamic axis, None to keep it symbolic.
+
+    Raises:
+        ExportError: torch could not trace the model.
+    """
+    traced_sizes = {axis: sizes.get(axis) or _EXAMPLE_SIZES[axis] for axis in task.dynamic_axes}
+    config: Any = model.config
+    longest = int(config.max_position_embeddings)
+    if sizes.get("sequence") is None:
+        traced_sizes["sequence"] = min(traced_sizes["sequence"], longest)
+    example = tuple(
+        torch.ones([traced_sizes[str(axis)] for axis in spec.axes], dtype=torch.int64) for spec in task.inputs
+    )
+    dims = {
+        axis: torch.export.Dim(axis, max=longest) if axis == "sequence" else torch.export.Dim(axis)
+        for axis in task.dynamic_axes
+        if sizes.get(axis) is None
+    }
+    dynamic = {
+        index: dims[str(axis)] for index, axis in enumerate(task.inputs[0].axes) if axis in dims
+    }  # the three inputs have the same axes
+    try:
+        with torch.no_grad(), _prepared(model, layers):
+            program = torch.export.export(
+                _TaskForward(model, task), example, dynamic_shapes=(tuple(dynamic for _ in example),), strict=False
+            )
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ExportError(f"torch must be able to trace {task.torch_class}", received=str(error)[:500]) from error
+    weights = {
+        _canonical(placeholder.target): tensor
+        for placeholder in program.graph_signature.input_specs
+        if placeholder.target is not None
+        for tensor in [_tensor_of(program, placeholder)]
+    }
+    return Trace(program, weights, task, {axis: sizes.get(axis) for axis in task.dynamic_axes}, traced_sizes)
+
+
+def _canonical(target: str) -> str:
+    return target.removeprefix("model.")
+
+
+def _tensor_of(program: torch.export.ExportedProgram, placeholder: Any) -> torch.Tensor:
+    for tensors in (program.state_dict, program.constants):
+        if placeholder.target in tensors:
+            tensor = tensors[placeholder.target]
+            if isinstance(tensor, torch.Tensor):
+                return tensor
+    raise ExportError("every placeholder of a traced graph must be a tensor", received=str(placeholder.target))
+
+
+@contextmanager
+def _prepared(model: nn.Module, layers: str) -> Iterator[None]:
+    albert: Any = getattr(model, "albert", model)
+    encoder = albert.encoder
+    training, floor = model.training, albert.mask_bias_floor
+    model.eval()
+    albert.mask_bias_floor = MASK_BIAS_FLOOR
+    run = _run_rolled if layers == "rolled" else _run_unrolled
+    encoder.run_layers = lambda hidden, bias: run(encoder, hidden, bias)
+    try:
+        yield
+    finally:
+        del encoder.run_layers
+        albert.mask_bias_floor = floor
+        model.train(training)
+
+
+def _marked(hidden_BSD: torch.Tensor) -> torch.Tensor:
+    # An alias computes nothing; the lowering names its value hidden_<layer>, which is how a parity miss is located.
+    marked: torch.Tensor = torch.ops.aten.alias.default(hidden_BSD)
+    return marked
+
+
+def _run_unrolled(encoder: Any, hidden_BSD: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    hidden_BSD = _marked(hidden_BSD)
+    for layer in range(encoder.config.num_hidden_layers):
+        hidden_BSD = _marked(encoder.albert_layer_groups[encoder.group_of(layer)](hidden_BSD, bias))
+    return hidden_BSD
+
+
+def _run_rolled(encoder: Any, hidden_BSD: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    from torch._higher_order_ops.while_loop import while_loop_op
+
+    hidden_BSD = _marked(hidden_BSD)
+    groups = [encoder.group_of(layer) for layer in range(encoder.config.num_hidden_layers)]
+    for index, group in enumerate(encoder.albert_layer_groups):
+        repeats = groups.count(index)
+        named = dict(group.named_parameters())
+
+        def unfinished(step: torch.Tensor, *_: torch.Tensor, repeats: int = repeats) -> torch.Tensor:
+            return step < repeats
+
+        def one_layer(
+            step: torch.Tensor,
+            hidden_BSD: torch.Tensor,
+            bias: torch.Tensor,
+            *weights: torch.Tensor,
+            group: nn.Module = group,
+            names: tuple[str, ...] = tuple(named),
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            replaced = dict(zip(names, weights, strict=True))
+            return step + 1, torch.func.functional_call(group, replaced, (hidden_BSD, bias))
+
+        # The operator itself: torch.while_loop would first compile both functions, which takes as long as all the rest.
+        carried: Any = (torch.zeros((), dtype=torch.int64), hidden_BSD)
+        _, hidden_BSD = while_loop_op(unfinished, one_layer, carried, (bias, *named.values()))
+        hidden_BSD = _marked(hidden_BSD)
+    return hidden_BSD
