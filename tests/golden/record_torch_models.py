@@ -10,6 +10,7 @@ day; a case's arrays lie in the archive under ``<case>/in/â€¦``, ``<case>/out/â€
 
 from __future__ import annotations
 
+import copy
 import datetime
 import json
 import platform
@@ -24,18 +25,8 @@ import transformers  # noqa: TID251
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from seeded_weights import seeded_weight  # noqa: E402
+from seeded_weights import TINY, fill  # noqa: E402
 
-TINY = {
-    "vocab_size": 61,
-    "embedding_size": 8,
-    "hidden_size": 16,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "intermediate_size": 20,
-    "max_position_embeddings": 24,
-    "classifier_dropout_prob": 0.1,
-}
 B, N, S = 2, 3, 7
 EVERYTHING = {"output_hidden_states": True, "output_attentions": True}
 
@@ -145,7 +136,14 @@ def cases() -> dict[str, dict[str, Any]]:
     add("base/pruned_config", "AlbertModel", base, {"pruned_heads": {0: [1, 3]}}, call=EVERYTHING)
     add("base/pruned", "AlbertModel", base, prune={0: [0, 2]}, call=EVERYTHING)
     # (group, inner) pairs are counted 0 = (0,0), 1 = (0,1), 2 = (1,0), 3 = (1,1)
-    add("base/pruned_groups", "AlbertModel", base, six, prune={1: [0], 2: [3, 1, 2]}, call={"output_hidden_states": True})
+    add(
+        "base/pruned_groups",
+        "AlbertModel",
+        base,
+        six,
+        prune={1: [0], 2: [3, 1, 2]},
+        call={"output_hidden_states": True},
+    )
     add("base/pruned_twice", "AlbertModel", base, {"pruned_heads": {0: [1]}}, prune={0: [1, 2]})
     add("base/pruned_relative", "AlbertModel", base, {"position_embedding_type": "relative_key_query"}, prune={0: [2]})
     add("base/grown", "AlbertModel", base, resize={"new_num_tokens": 70})
@@ -231,15 +229,9 @@ def cases() -> dict[str, dict[str, Any]]:
     return found
 
 
-def fill(model: torch.nn.Module) -> None:
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(torch.from_numpy(seeded_weight(name, tuple(parameter.shape))))
-
-
 def run(spec: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the arrays of a case and what the index says of its result."""
-    config = transformers.AlbertConfig(**spec["config"])
+    config = transformers.AlbertConfig(**copy.deepcopy(spec["config"]))  # pruning writes into it
     model = getattr(transformers, spec["model"])(config, **spec.get("init", {}))
     if "resize" in spec:
         fill(model)  # surgery keeps these
@@ -298,7 +290,7 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     index: dict[str, Any] = {
-        "recorded": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "recorded": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,

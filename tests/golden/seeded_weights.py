@@ -6,8 +6,23 @@
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+#: Sizes of a model small enough to store what it computes.
+TINY: dict[str, Any] = {
+    "vocab_size": 61,
+    "embedding_size": 8,
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 20,
+    "max_position_embeddings": 24,
+}
 
 
 def seeded_weight(name: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -26,3 +41,12 @@ def seeded_weight(name: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarra
     else:
         values = values * 1.5 / np.sqrt(shape[1])
     return values.astype(np.float32)
+
+
+def fill(model: torch.nn.Module, seed: int = 0) -> None:
+    """Give every parameter of a torch model its seeded weight; tied ones get that of their first name."""
+    import torch  # other frameworks' recorders use this file too
+
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(torch.from_numpy(seeded_weight(name, tuple(parameter.shape), seed)))
