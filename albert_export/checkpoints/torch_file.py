@@ -6,10 +6,12 @@ tensors need and refuses the rest; nothing is executed before it refuses.
 
 from __future__ import annotations
 
+import io
+import pickletools
 import zipfile
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
 
 from albert_export._imports import require
 from albert_export.errors import CheckpointError
@@ -18,9 +20,15 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-#: How torch's unpickler begins its complaint about a name, class or instruction outside its list.
-_REFUSALS = ("Unsupported global", "Unsupported class", "Unsupported operand", "Unsupported operator", "Trying to call")
-_DAMAGED_FIX = "save or fetch the file again"
+#: Modules of the names that tensors need in a pickle.
+_TENSOR_MODULES = frozenset(
+    f"{parent}{module}"
+    for parent, modules in (
+        ("", ("collections", "_codecs", "torch")),
+        ("torch.", ("_tensor", "_utils", "nn.parameter", "serialization", "storage")),
+    )
+    for module in modules
+)
 
 
 def load_torch_files(paths: Iterable[Path]) -> dict[str, torch.Tensor]:
@@ -41,25 +49,28 @@ def load_torch_files(paths: Iterable[Path]) -> dict[str, torch.Tensor]:
 
 def _load(path: Path) -> dict[str, torch.Tensor]:
     torch = require("torch", needed_for=f"reading {path.name}", extra="onnx")
-    from pickle import UnpicklingError  # noqa: TID251 -- only the name of the error that torch raises
-
     try:
         # Files from before torch 1.6 are no zip archives and cannot be mapped.
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except OSError as error:
         raise CheckpointError("the weights must be readable", received=str(error)) from error
-    except UnpicklingError as error:
-        refusal = _refusal(str(error))
-        if refusal is None:
-            raise _damaged(path, error) from error
+    except Exception as error:
+        # Any error: where the damage leads torch's unpickler is its own affair.
+        named = _named_code(path)
+        if named is not None:
+            raise CheckpointError(
+                f"{path.name} must hold tensors only",
+                received=f"a pickle that names {named}: code, which is unsafe and was not run",
+                fix="ask the publisher for model.safetensors",
+            ) from error
+        told = str(error).strip().split("\n")[0]
+        if "weights_only" in told:  # torch's advice to run whatever code the file holds
+            told = ""
         raise CheckpointError(
-            f"{path.name} must hold tensors only",
-            received=f"a pickle with code, which is unsafe and was not run ({refusal})",
-            fix="ask the publisher for model.safetensors",
+            f"{path.name} must be a whole PyTorch file",
+            received=told or f"a damaged file ({type(error).__name__})",
+            fix="save or fetch the file again",
         ) from error
-    except (EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
-        # What torch raises on damaged files depends on where the damage is.
-        raise _damaged(path, error) from error
     return _state_dict(path, loaded, torch)
 
 
@@ -86,13 +97,30 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     return array
 
 
-def _refusal(message: str) -> str | None:
-    for start in _REFUSALS:
-        if start in message:
-            return (start + message.partition(start)[2]).split(" was ")[0].split("\n")[0].rstrip(".")
-    return None
+def _named_code(path: Path) -> str | None:
+    """Return the first name in the pickle that no tensor needs; instructions are listed, none is carried out."""
+    try:
+        with _pickle_of(path) as stream:
+            # A legacy file is a row of pickles, and raw bytes after them, where listing ends with an error.
+            while True:
+                texts: list[str] = []
+                for instruction, argument, _ in pickletools.genops(stream):
+                    if instruction.name in ("GLOBAL", "INST"):
+                        module, _, name = str(argument).partition(" ")
+                    elif instruction.name == "STACK_GLOBAL" and len(texts) > 1:
+                        module, name = texts[-2:]
+                    else:
+                        texts += [argument] if isinstance(argument, str) else []
+                        continue
+                    if module not in _TENSOR_MODULES:
+                        return f"{module}.{name}"
+    except Exception:  # noqa: BLE001 -- nothing more can be learnt from a file that is damaged
+        return None
 
 
-def _damaged(path: Path, error: BaseException) -> CheckpointError:
-    first = str(error).strip().split("\n")[0] or type(error).__name__
-    return CheckpointError(f"{path.name} must be a whole PyTorch file", received=first, fix=_DAMAGED_FIX)
+def _pickle_of(path: Path) -> IO[bytes]:
+    if not zipfile.is_zipfile(path):
+        return path.open("rb")
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if PurePosixPath(name).name == "data.pkl"]
+        return io.BytesIO(archive.read(names[0]))
