@@ -121,7 +121,9 @@ def _find(
     local_files_only: bool,
     token: str | bool | None,
 ) -> _Place:
-    given = DEFAULT_MODEL if model is None else os.fspath(model)
+    if model is None:
+        return _in_directory(builtin_directory(DEFAULT_MODEL, task), "builtin", DEFAULT_MODEL)
+    given = os.fspath(model)
     directory = Path(given).expanduser()
     if given and directory.is_dir():
         return _in_directory(directory, "directory", directory.resolve().name)
