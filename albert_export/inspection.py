@@ -6,9 +6,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from albert_export._text import human_size, table
 from albert_export.bundle import Artifact, Bundle
-
-_UNITS = ("B", "KB", "MB", "GB")
 
 
 def inspect_bundle(bundle: Bundle) -> dict[str, Any]:
@@ -81,6 +80,8 @@ def render(description: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+_WIDTH = 100
+
 #: Kind of source -> how it is told to a person. The built-in model is a seeded one until a trained one takes its place.
 _KINDS = {"directory": "the directory", "hub": "the hub's", "builtin": "the built-in model"}
 
@@ -105,22 +106,28 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
     operators = artifact["operators"]
     if operators:
         by_count = sorted(operators.items(), key=lambda item: (-item[1], item[0]))
-        listed = ", ".join(f"{name} {count}" for name, count in by_count)
-        yield textwrap.fill(
-            f"{sum(operators.values())} operators: {listed}", 100, initial_indent="  ", subsequent_indent="    "
-        )
+        # A name and its number stay on one line.
+        listed = ", ".join(f"{name}\N{NO-BREAK SPACE}{count}" for name, count in by_count)
+        text = f"{sum(operators.values())} operators: {listed}"
+        lines = textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        yield from (line.replace("\N{NO-BREAK SPACE}", " ") for line in lines)
     versions = ", ".join(f"{package} {version}" for package, version in artifact["versions"].items())
     yield f"  made by  {versions}"
-    yield f"  parity   {_render_parity(artifact['parity'])}"
+    yield from _render_parity(artifact["parity"])
 
 
-def human_size(count: float) -> str:
-    """``11832456`` -> ``11.8 MB``; decimal units, as shops and download pages count."""
-    unit = 0
-    while count >= 1000 and unit < len(_UNITS) - 1:
-        count, unit = count / 1000, unit + 1
-    return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
+def _render_parity(parity: Mapping[str, Any] | None) -> Iterator[str]:
+    if parity is None:
+        yield "  parity   not checked"
+        return
+    verdict = "equals the eager model" if parity["ok"] else "DIFFERS from the eager model"
+    yield f"  parity   {verdict} on {parity['device']}, in {parity['cases']} cases; largest |artifact - float64|:"
+    rows = [
+        (name, *(_figure(figures[key]) for key in ("error", "limit", "e0", "scale")))
+        for name, figures in parity["outputs"].items()
+    ]
+    yield textwrap.indent(table(rows, header=("output", "error", "limit", "eager fp32", "scale")), " " * 11)
 
 
-def _render_parity(parity: Mapping[str, Any] | None) -> str:
-    return "not checked" if parity is None else str(parity)
+def _figure(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.2e}"

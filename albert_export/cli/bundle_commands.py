@@ -15,8 +15,10 @@ from albert_export.cli.options import (
     quiet_option,
 )
 from albert_export.cli.output import print_json, progress
+from albert_export.errors import UnknownNameError
 from albert_export.targets import TARGETS
 
+#: The keys of ``albert_export.parity.report.FORMS``, which is not imported for the sake of a quick `--help`.
 REPORT_FORMS = ("json", "markdown")
 
 
@@ -76,6 +78,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     "--report",
     "forms",
     default="",
+    callback=lambda _context, _option, value: _report_forms(value),
     shell_complete=completing(lambda: REPORT_FORMS),
     help=f"Also write the report into DIR/parity/: {', '.join(REPORT_FORMS)}, separated by commas.",
 )
@@ -91,7 +94,7 @@ def parity_command(
     bundle: Path,
     model: str | None,
     targets: str,
-    forms: str,
+    forms: tuple[str, ...],
     explain: bool,
     device: str,
     seed: int,
@@ -120,12 +123,21 @@ def parity_command(
         progress=progress(quiet),
     )
     if forms:
-        write_reports(report, bundle / "parity", forms=_names(forms))
+        write_reports(report, bundle / "parity", forms=forms)
     if as_json:
         print_json(report.to_dict())
     else:
         click.echo(report.summary_table())
     ctx.exit(0 if report.ok else 1)
+
+
+def _report_forms(text: str) -> tuple[str, ...]:
+    """Check the forms before the artifacts are run, and not when the report is written."""
+    names = _names(text)
+    for name in names:
+        if name not in REPORT_FORMS:
+            raise UnknownNameError("form of a report", name, REPORT_FORMS)
+    return names
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import click
+
+from albert_export._text import table
+
+#: Entries of a long list that are shown to a person; --json has them all.
+_SHOWN = 4
 
 
 def print_json(value: Any) -> None:
@@ -16,32 +21,39 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=not _stdout_is_utf8()))
 
 
+def print_json_line(value: Any) -> None:
+    """Print ``value`` as JSON on one line, and hand it on at once."""
+    click.echo(json.dumps(_finite(value), ensure_ascii=not _stdout_is_utf8()))
+
+
+def print_result(result: Any) -> None:
+    """Print a pipeline's result, given as JSON values, for a person."""
+    click.echo(render_result(result))
+
+
+def render_result(result: Any) -> str:
+    """Lay out a pipeline's result, given as JSON values, for a person: records as a table, long lists shortened."""
+    if isinstance(result, dict):
+        return render_result([result])
+    if not result:
+        return "(nothing found)"
+    if isinstance(result[0], list):
+        return "\n\n".join(map(render_result, result))
+    return table([map(_cell, record.values()) for record in result], header=tuple(result[0]))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list):
+        shown = ", ".join(map(_cell, value[:_SHOWN]))
+        return f"[{shown}]" if len(value) <= _SHOWN else f"[{shown}, … {len(value)} in all]"
+    return " ".join(str(value).split())
+
+
 def progress(quiet: bool) -> Callable[[str], None] | None:
     """Return what takes the lines of progress: stderr, or nothing when ``quiet``."""
     return None if quiet else lambda line: click.echo(line, err=True)
-
-
-def table(rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:
-    """Lay out rows in columns as wide as their widest cell; numbers are aligned to the right."""
-    body = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    cells = [list(header), *body] if header else body
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    numeric = [all(_is_number(cell) for cell in column) for column in zip(*body, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        ).rstrip()
-        for row in cells
-    )
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell or 0)
-    except ValueError:
-        return False
-    return True
 
 
 def _finite(value: Any) -> Any:

@@ -1,0 +1,52 @@
+"""What tests of several areas share: a cache of their own, and bundles exported once for the whole run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from albert_export.tasks import get_task
+
+Exported = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all workers of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    directory = shared / "shared"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(shared_directory: Path) -> Iterator[None]:
+    """Tests neither read nor write the cache of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALBERT_EXPORT_CACHE", str(shared_directory / "cache"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def exported(shared_directory: Path) -> Exported:
+    """Give the ONNX bundle of the built-in model for a task, exported without parity when it is first asked for.
+
+    It is shared: a test that changes a bundle copies it first.
+    """
+
+    def give(name: str) -> Path:
+        task = get_task(name).name
+        path = shared_directory / task
+        with FileLock(shared_directory / f"{task}.lock"):
+            if not path.exists():
+                from albert_export.export import export
+
+                export("onnx", task=task, out=path, parity=False)
+        return path
+
+    return give
