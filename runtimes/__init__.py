@@ -47,8 +47,13 @@ def load(
     """
     from albert_export.bundle import Bundle
 
-    bundle = path if isinstance(path, Bundle) else Bundle.open(path)
-    artifact = bundle.select(target, precision)
+    if isinstance(path, Bundle):
+        bundle, artifact = path, path.select(target, precision)
+    else:
+        # Hashes only of what runs: the bundle may hold gigabytes of other precisions.
+        bundle = Bundle.open(path, verify="sizes")
+        artifact = bundle.select(target, precision)
+        bundle.verify(artifact)
     module, _, name = get_target(artifact.target).runtime.partition(":")
     runtime_class: type[Runtime] = getattr(importlib.import_module(module), name)
     return runtime_class.open(bundle, artifact, device=device, threads=threads)
