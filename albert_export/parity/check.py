@@ -1,0 +1,271 @@
+"""Proving that the artifacts of a bundle compute what the eager model computes."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from albert_export._machine import describe_machine
+from albert_export._version import __version__
+from albert_export.builtin import BUILTIN_MODELS
+from albert_export.bundle import Artifact, Bundle
+from albert_export.checkpoints import Checkpoint, open_checkpoint
+from albert_export.errors import BundleError, CheckpointError
+from albert_export.parity.cases import Case, build_cases
+from albert_export.parity.checks import Measured, choose_case, repeated, row_alone
+from albert_export.parity.compare import Comparison
+from albert_export.parity.criteria import criterion_for
+from albert_export.parity.explain import explain_miss
+from albert_export.parity.oracle import Oracle
+from albert_export.parity.report import ArtifactResult, ParityReport
+from albert_export.parity.verdict import judge
+from albert_export.runtimes import Runtime
+from albert_export.targets import get_target
+
+_PACKAGES = ("torch", "numpy", "tokenizers", "onnx", "onnxruntime", "onnxruntime-gpu")
+_SECONDS_BETWEEN_LINES = 5.0
+
+Progress = Callable[[str], None]
+
+
+def check_parity(
+    bundle: str | os.PathLike[str] | Bundle,
+    *,
+    model: str | os.PathLike[str] | Checkpoint | None = None,
+    targets: str | Sequence[str] = "all",
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    token: str | bool | None = None,
+    allow_random_head: bool | None = None,
+    explain: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> ParityReport:
+    """Run the artifacts of a bundle and the eager model on the same cases, and judge how far they lie apart.
+
+    Nothing is written. A miss is no exception: look at ``report.ok``.
+
+    Args:
+        bundle: A bundle's directory, or an opened bundle.
+        model: The checkpoint it was made from, as for :func:`albert_export.export`, or an opened one. None for the one
+            that the manifest names: a built-in model or a hub revision can be found again, a directory cannot.
+        targets: ``all``, or names in the table of targets.
+        revision: Branch, tag or commit of a hub checkpoint; by default the commit that the manifest names.
+        cache_dir: Where downloads are kept.
+        local_files_only: Never use the network.
+        token: Token for private repositories.
+        allow_random_head: Whether a head that the checkpoint lacks is filled as the export filled it; None where the
+            manifest says that it was.
+        explain: Whether to look, on a miss, for the first layer that diverges.
+        device: Device that the artifacts run on.
+        threads: Threads of one run; None for one on each processor.
+        seed: Of the random ids.
+        progress: Gets a line now and then.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be found, is not the one the bundle was made from, or gives NaN itself.
+        BundleError: The directory is no bundle, was altered, or holds no artifact of the targets.
+        UnknownNameError: No target of that name, or a precision that this release cannot judge.
+        DeviceError: The device is not there.
+        MissingDependencyError: torch, or the package that runs a target, is not installed.
+    """
+    started = time.perf_counter()
+    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    artifacts = _chosen(opened, targets)
+    for artifact in artifacts:
+        criterion_for(artifact.precision)
+    checkpoint = _checkpoint(
+        opened,
+        model,
+        revision=revision,
+        cache_dir=cache_dir,
+        local_files_only=local_files_only,
+        token=token,
+    )
+    if allow_random_head is None:
+        allow_random_head = any(artifact.facts.get("fresh_weights") for artifact in artifacts)
+    tokenizer = _tokenizer(opened)
+    oracle = Oracle(checkpoint, opened.task, allow_random_head=allow_random_head)
+    run = _Run(opened, oracle, tokenizer, device, threads, seed, explain, progress or _silent)
+    results = [result for group in _groups(artifacts) for result in run.check(group)]
+    return ParityReport(
+        task=opened.task.name,
+        source=checkpoint.source,
+        seed=seed,
+        text=tokenizer is not None,
+        artifacts=tuple(sorted(results, key=lambda result: result.file)),
+        environment=_environment(),
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _Run:
+    """What stays the same over the artifacts of one call."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        oracle: Oracle,
+        tokenizer: Any | None,
+        device: str,
+        threads: int | None,
+        seed: int,
+        explain: bool,
+        say: Progress,
+    ) -> None:
+        self.bundle = bundle
+        self.oracle = oracle
+        self.tokenizer = tokenizer
+        self.device = device
+        self.threads = threads
+        self.seed = seed
+        self.explain = explain
+        self.say = say
+
+    def check(self, artifacts: Sequence[Artifact]) -> list[ArtifactResult]:
+        """Judge artifacts that take the same sequence lengths and choices: the eager model runs once for all."""
+        first = artifacts[0]
+        cases = build_cases(
+            self.bundle.task,
+            self.bundle.config,
+            sizes=first.shapes,
+            traced=first.facts.get("traced_sizes"),
+            tokenizer=self.tokenizer,
+            seed=self.seed,
+        )
+        checked = choose_case(cases)
+        with ExitStack() as stack:
+            comparisons = {
+                artifact.file: Comparison(stack.enter_context(self._open(artifact))) for artifact in artifacts
+            }
+            measured: dict[str, tuple[Measured, Measured]] = {}
+            for case in self._told(cases):
+                reference = self.oracle.run(case.inputs)
+                for file, comparison in comparisons.items():
+                    outputs = comparison.add(case, reference)
+                    if case is checked:
+                        measured[file] = (
+                            row_alone(comparison.runtime, case, outputs),
+                            repeated(comparison.runtime, case, outputs),
+                        )
+            results = [
+                judge(artifact, comparisons[artifact.file], cases, *measured[artifact.file]) for artifact in artifacts
+            ]
+            if self.explain:
+                results = [self._explained(result, comparisons[result.file].runtime, cases) for result in results]
+        return results
+
+    def _open(self, artifact: Artifact) -> Runtime:
+        module, _, name = get_target(artifact.target).runtime.partition(":")
+        runtime_class: type[Runtime] = getattr(importlib.import_module(module), name)
+        return runtime_class.open(self.bundle, artifact, device=self.device, threads=self.threads)
+
+    def _told(self, cases: Sequence[Case]) -> Iterator[Case]:
+        """Yield the cases; a line of progress where the last one is some time ago."""
+        last = time.perf_counter()
+        for index, case in enumerate(cases):
+            if time.perf_counter() - last > _SECONDS_BETWEEN_LINES:
+                last = time.perf_counter()
+                self.say(f"parity: case {index + 1} of {len(cases)}, {case.name}")
+            yield case
+
+    def _explained(self, result: ArtifactResult, runtime: Runtime, cases: Sequence[Case]) -> ArtifactResult:
+        if result.ok:
+            return result
+        self.say(f"parity: looking for the layer in which {result.file} diverges")
+        return replace(result, divergence=explain_miss(self.bundle, result, runtime, self.oracle, cases))
+
+
+def _silent(_: str) -> None:
+    """Take a line of progress that nobody asked for."""
+
+
+def _chosen(bundle: Bundle, targets: str | Sequence[str]) -> list[Artifact]:
+    wanted = None if targets == "all" else [targets] if isinstance(targets, str) else list(targets)
+    names = None if wanted is None or "all" in wanted else {get_target(name).name for name in wanted}
+    artifacts = [artifact for artifact in bundle.manifest.artifacts if names is None or artifact.target in names]
+    if not artifacts:
+        raise BundleError(
+            "parity needs an artifact to check",
+            received=f"a bundle without one of {', '.join(sorted(names))}" if names else "a bundle without any",
+            fix="export one",
+        )
+    return artifacts
+
+
+def _groups(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
+    """Put together the artifacts that can be compared on the same cases."""
+    groups: dict[tuple[Any, ...], list[Artifact]] = {}
+    for artifact in artifacts:
+        traced = artifact.facts.get("traced_sizes") or {}
+        key = tuple((artifact.shapes.get(axis), traced.get(axis)) for axis in ("choices", "sequence"))
+        groups.setdefault(key, []).append(artifact)
+    return list(groups.values())
+
+
+def _checkpoint(
+    bundle: Bundle, model: str | os.PathLike[str] | Checkpoint | None, *, revision: str | None, **options: Any
+) -> Checkpoint:
+    """Open the checkpoint and compare its hash with the manifest's."""
+    source = bundle.manifest.source
+    if model is None:
+        if source.kind == "directory":
+            raise CheckpointError(
+                "the eager model needs the checkpoint that the bundle was made from",
+                received=f"none, and the manifest names only a directory called {source.name}",
+                fix="give the directory with --model",
+            )
+        if source.kind == "builtin" and source.name not in BUILTIN_MODELS:
+            raise CheckpointError(
+                "the eager model needs the checkpoint that the bundle was made from",
+                received=f"none, and this release has no built-in model {source.name}",
+                fix="export the bundle again",
+            )
+        model = source.name
+    if not isinstance(model, Checkpoint):
+        if revision is None and os.fspath(model) == source.name:
+            revision = source.revision
+        model = open_checkpoint(model, task=bundle.task, revision=revision, **options)
+    if model.source.sha256 != source.sha256:
+        raise CheckpointError(
+            "the eager model must be made from the checkpoint that the bundle was made from, "
+            f"{source.name} with sha256 {source.sha256[:16]}…",
+            received=f"{model.source.name} with sha256 {model.source.sha256[:16]}…",
+            fix="give the right checkpoint with --model, or export the bundle again from this one",
+        )
+    return model
+
+
+def _tokenizer(bundle: Bundle) -> Any | None:
+    from albert_export.tokenization import has_tokenizer, load_tokenizer
+
+    return load_tokenizer(bundle.path, config=bundle.config) if has_tokenizer(bundle.path) else None
+
+
+def _environment() -> dict[str, Any]:
+    machine = describe_machine()
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "albert-export": __version__,
+        "python": platform.python_version(),
+        **versions,
+        "system": machine.system,
+        "processor": machine.cpu,
+        "threads": machine.threads,
+        **({"gpus": list(machine.gpus)} if machine.gpus else {}),
+    }

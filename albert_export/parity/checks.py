@@ -1,0 +1,109 @@
+"""What must hold of an artifact besides its distance from the eager model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from albert_export.errors import AlbertExportError
+from albert_export.parity.cases import Case
+from albert_export.parity.compare import batches, largest_difference, take
+
+if TYPE_CHECKING:
+    from albert_export.runtimes import Runtime
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How far two ways of getting the same answer lie apart.
+
+    Attributes:
+        differences: Output name -> max |difference| at real places.
+        rows: Rows that were compared; 0 when the artifact's fixed shape leaves nothing to compare.
+        detail: In words, what was compared, or why nothing could be.
+        failed: What went wrong when the artifact could not run, else None.
+    """
+
+    differences: Mapping[str, float]
+    rows: int
+    detail: str
+    failed: str | None = None
+
+
+def choose_case(cases: Sequence[Case]) -> Case:
+    """Return the case that the checks run on: padded on the right if there is one, else the one with all paddings."""
+    return next((case for case in cases if case.padding == "right"), cases[-1])
+
+
+def row_alone(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Measured:
+    """Run each row without its companions and without the padding on its right, and compare with the whole batch.
+
+    The eager model gives the same answer both ways, so an artifact must. (Padding on the left stays: taking it away
+    would shift the positions, and the answer with them.)
+
+    Args:
+        runtime: The artifact.
+        case: Some rows of which end in padding.
+        together: The artifact's outputs for the whole case.
+    """
+    batch, length = runtime.sizes.get("batch"), runtime.sizes.get("sequence")
+    if batch == 1 and length is not None:
+        return Measured({}, 0, "does not apply: batch and sequence are fixed, so a row is never in other company")
+    differences: dict[str, float] = dict.fromkeys(together, 0.0)
+    count = 0
+    for index in range(case.shape[0]):
+        row = take(case, [index])
+        mask = row.inputs["attention_mask"]
+        if not mask.any():
+            continue
+        if length is None:
+            end = int(np.flatnonzero(mask.reshape(-1, mask.shape[-1]).any(0))[-1]) + 1
+            row = replace(row, inputs={name: values[..., :end] for name, values in row.inputs.items()})
+        try:
+            outputs = runtime.run(**take(row, [0] * (batch or 1)).inputs)
+        except AlbertExportError as error:
+            return Measured(differences, count, f"row {index} of {case.name} alone", failed=str(error))
+        for spec in runtime.task.outputs:
+            if spec.name in together:
+                whole = together[spec.name][index : index + 1]
+                if "sequence" in spec.axes:
+                    whole = whole.take(range(row.shape[-1]), axis=spec.axes.index("sequence"))
+                alone = outputs[spec.name][:1] if spec.name in outputs else None  # further rows repeat it
+                apart = _difference(whole, alone, row.real(spec.axes))
+                differences[spec.name] = max(differences[spec.name], apart)
+        count += 1
+    return Measured(differences, count, f"{count} rows of {case.name}, each alone and in the batch")
+
+
+def repeated(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Measured:
+    """Run the case again and compare: memory that is read before it is written, or a race, differs from run to run."""
+    differences: dict[str, float] = dict.fromkeys(together, 0.0)
+    identical = True
+    for batch, rows in batches(case, runtime.sizes.get("batch")):
+        try:
+            outputs = runtime.run(**batch.inputs)
+        except AlbertExportError as error:
+            return Measured(differences, 0, f"{case.name} run twice", failed=str(error))
+        for spec in runtime.task.outputs:
+            if spec.name in together:
+                first = together[spec.name][rows]
+                again = outputs[spec.name][: len(first)] if spec.name in outputs else None
+                apart = _difference(first, again, case.real(spec.axes)[rows])
+                differences[spec.name] = max(differences[spec.name], apart)
+                identical = identical and again is not None and first.tobytes() == again.tobytes()
+    return Measured(
+        differences, case.shape[0], f"{case.name} run twice, {'the same bytes' if identical else 'other bytes'}"
+    )
+
+
+def _difference(expected: Array, got: Array | None, where: npt.NDArray[np.bool_]) -> float:
+    if got is None or got.shape != expected.shape:
+        return math.inf
+    return largest_difference(expected, got, where)

@@ -1,0 +1,148 @@
+"""Running an artifact on the cases and comparing what it gives with the eager model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from albert_export.errors import AlbertExportError
+from albert_export.parity.cases import Case, Mask
+from albert_export.parity.criteria import Pool, measure
+from albert_export.parity.oracle import Reference
+from albert_export.tasks import TensorSpec
+
+if TYPE_CHECKING:
+    from albert_export.runtimes import Runtime
+
+Array = npt.NDArray[Any]
+
+#: Places of an output: tokens and rows that mean something, and padding within such rows. Each is judged by its own
+#: noise and scale, since a wide spread at positions that nobody reads must not widen the limit where they do.
+Places = Literal["real", "padding"]
+PLACES: tuple[Places, ...] = ("real", "padding")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something an artifact did that no tolerance allows.
+
+    Attributes:
+        case: Case in which it was first met.
+        output: Output it concerns; None when the run as a whole failed.
+        kind: ``failed``, ``missing``, ``dtype``, ``shape`` or ``not finite``.
+        detail: What was there, in words.
+    """
+
+    case: str
+    output: str | None
+    kind: Literal["failed", "missing", "dtype", "shape", "not finite"]
+    detail: str
+
+
+class Comparison:
+    """One artifact against the eager model, over all cases.
+
+    Args:
+        runtime: The artifact, opened.
+
+    Attributes:
+        faults: What no tolerance allows, at most one of a kind for each case and output.
+        pools: (output, places) -> figures pooled over all cases.
+        by_case: (case, output) -> figures at the real places of one case.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.faults: list[Fault] = []
+        self.pools: dict[tuple[str, Places], Pool] = {
+            (spec.name, places): Pool() for spec in runtime.task.outputs for places in PLACES
+        }
+        self.by_case: dict[tuple[str, str], Pool] = {}
+
+    def add(self, case: Case, reference: Reference) -> dict[str, Array]:
+        """Run a case and take its figures in; return the outputs that could be compared, of all rows."""
+        parts: dict[str, list[Array]] = {spec.name: [] for spec in self.runtime.task.outputs}
+        for batch, rows in batches(case, self.runtime.sizes.get("batch")):
+            outputs = self._run(batch)
+            for spec in self.runtime.task.outputs:
+                got = None if outputs is None else self._checked(batch, spec, outputs)
+                if got is not None:
+                    parts[spec.name].append(got[: rows.stop - rows.start])
+        whole: dict[str, Array] = {}
+        for spec in self.runtime.task.outputs:
+            got = np.concatenate(parts[spec.name]) if parts[spec.name] else np.empty(0)
+            exact, single = reference.exact[spec.name], reference.single[spec.name]
+            if got.shape == exact.shape:
+                whole[spec.name] = got
+                real = measure(case.name, exact, single, got, case.real(spec.axes))
+                self.by_case[case.name, spec.name] = real
+                self.pools[spec.name, "real"].add(real)
+                self.pools[spec.name, "padding"].add(measure(case.name, exact, single, got, case.padded(spec.axes)))
+        return whole
+
+    def _run(self, batch: Case) -> Mapping[str, Array] | None:
+        try:
+            return self.runtime.run(**batch.inputs)
+        except AlbertExportError as error:
+            # A shape that the tracer baked in fails here: it is the artifact that cannot run the case.
+            self._fault(batch, None, "failed", f"input of shape {list(batch.shape)}: {error}")
+            return None
+
+    def _checked(self, batch: Case, spec: TensorSpec, outputs: Mapping[str, Array]) -> Array | None:
+        """Return the output if it is there and of the right dtype and shape; note what is wrong with it."""
+        if spec.name not in outputs:
+            self._fault(batch, spec.name, "missing", f"the run gave {', '.join(outputs) or 'nothing'}")
+            return None
+        got = outputs[spec.name]
+        if got.dtype != np.dtype(spec.dtype):
+            self._fault(batch, spec.name, "dtype", f"{got.dtype} in place of {spec.dtype}")
+            return None
+        axes = dict(zip(self.runtime.task.inputs[0].axes, batch.shape, strict=True))
+        shape = spec.shape(self.runtime.config, {str(axis): size for axis, size in axes.items()})
+        if got.shape != shape:
+            self._fault(batch, spec.name, "shape", f"{list(got.shape)} in place of {list(shape)}")
+            return None
+        if not np.isfinite(got).all():  # everywhere: padding and rows without a token are no excuse
+            self._fault(batch, spec.name, "not finite", f"{int((~np.isfinite(got)).sum())} of {got.size} numbers")
+        return got
+
+    def _fault(self, batch: Case, output: str | None, kind: Any, detail: str) -> None:
+        if not any((known.case, known.output, known.kind) == (batch.name, output, kind) for known in self.faults):
+            self.faults.append(Fault(batch.name, output, kind, detail))
+
+
+def batches(case: Case, size: int | None) -> Iterator[tuple[Case, slice]]:
+    """Cut a case into the batches an artifact takes.
+
+    Args:
+        case: The case.
+        size: Batch size that the artifact is fixed to, or None where it takes the case as it is.
+
+    Yields:
+        A batch, and the rows of the case that it begins with; a last batch that has too few repeats its first row.
+    """
+    count = case.shape[0]
+    if size is None:
+        yield case, slice(0, count)
+        return
+    for start in range(0, count, size):
+        stop = min(start + size, count)
+        rows = [*range(start, stop), *[start] * (size - (stop - start))]
+        yield take(case, rows), slice(start, stop)
+
+
+def take(case: Case, rows: list[int]) -> Case:
+    """Return the case with these of its rows."""
+    return replace(case, inputs={name: values[rows] for name, values in case.inputs.items()})
+
+
+def largest_difference(first: Array, second: Array, where: Mask) -> float:
+    """Return max |first - second| at the chosen leading places; infinite when a difference is not finite."""
+    differences = np.abs(np.subtract(first[where], second[where], dtype=np.float64))
+    if not differences.size:
+        return 0.0
+    return float(differences.max()) if np.isfinite(differences).all() else float("inf")

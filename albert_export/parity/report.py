@@ -1,0 +1,316 @@
+"""The result of a parity run: frozen, complete, and the same in every form it is written in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from albert_export.checkpoints import Source
+from albert_export.errors import BundleError, UnknownNameError
+from albert_export.parity.compare import Fault
+
+#: Version of the JSON form. 1, since 2026-11-22: everything below.
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class OutputResult:
+    """One output of an artifact, judged at one kind of places, over all cases.
+
+    Attributes:
+        output: Name of the output.
+        places: ``real`` (tokens, and rows with at least one) or ``padding`` (within such rows).
+        count: Numbers compared.
+        e0: The framework's noise: max |eager fp32 - eager fp64|.
+        scale: Root mean square of the float64 output.
+        error: max |artifact - eager fp64|; infinite where the artifact's number is not finite.
+        limit: The largest error that passes.
+        snr_db: Signal-to-noise ratio in dB; infinite where there is no error at all, NaN where there is no signal.
+        worst_case: Case in which ``error`` was met.
+        ok: Whether it was compared at all, and ``error`` is at most ``limit``.
+    """
+
+    output: str
+    places: str
+    count: int
+    e0: float
+    scale: float
+    error: float
+    limit: float
+    snr_db: float
+    worst_case: str
+    ok: bool
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One output in one case, at real places.
+
+    Attributes:
+        case: Name of the case.
+        output: Name of the output.
+        e0: max |eager fp32 - eager fp64| in this case.
+        error: max |artifact - eager fp64| in this case.
+        ok: Whether ``error`` is at most the limit of the whole run.
+    """
+
+    case: str
+    output: str
+    e0: float
+    error: float
+    ok: bool
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """Something that must hold besides the distance from the eager model.
+
+    Attributes:
+        name: ``finite``, ``row alone`` or ``repeated run``.
+        ok: Whether it holds; None where the artifact's fixed shape leaves nothing to check.
+        detail: What was checked and what was found.
+    """
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where an artifact first leaves the eager model.
+
+    Attributes:
+        place: ``embeddings``, ``layer N`` (counted from 1), ``head`` or ``unknown``.
+        output: The first output that misses, in the order of the task.
+        case: The case that was looked at.
+        detail: The error and limit there, in words.
+    """
+
+    place: str
+    output: str
+    case: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class CaseShape:
+    """A case that was run: its name, the shape of its inputs, and where its padding lies."""
+
+    name: str
+    shape: tuple[int, ...]
+    padding: str
+
+
+@dataclass(frozen=True)
+class ArtifactResult:
+    """The verdict on one artifact.
+
+    Attributes:
+        file: Its main file, relative to the bundle.
+        target: Name of the target.
+        precision: Name of the precision.
+        layers: ``rolled`` or ``unrolled``.
+        device: Where it ran.
+        noise_factor: See :class:`albert_export.parity.criteria.Criterion`.
+        scale_factor: Likewise.
+        cases: What it was run on.
+        outputs: One entry for each output and kind of places.
+        by_case: One entry for each case and output.
+        checks: What else must hold.
+        faults: What no tolerance allows.
+        divergence: Where it first diverges; None unless it misses and an explanation was asked for.
+        runtime: What ran it, as the runtime describes itself.
+    """
+
+    file: str
+    target: str
+    precision: str
+    layers: str
+    device: str
+    noise_factor: float
+    scale_factor: float
+    cases: tuple[CaseShape, ...]
+    outputs: tuple[OutputResult, ...]
+    by_case: tuple[CaseResult, ...]
+    checks: tuple[CheckResult, ...]
+    faults: tuple[Fault, ...]
+    divergence: Divergence | None
+    runtime: Mapping[str, Any]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every output and every check passes and there is no fault."""
+        return (
+            not self.faults
+            and any(output.places == "real" and output.count for output in self.outputs)
+            and all(output.ok for output in self.outputs)
+            and all(check.ok is not False for check in self.checks)
+        )
+
+    def for_manifest(self, *, seed: int) -> dict[str, Any]:
+        """Return the verdict and its main figures as JSON values, for the artifact's entry in the manifest."""
+        names = ("e0", "scale", "error", "limit", "snr_db")
+        return {
+            "ok": self.ok,
+            "seed": seed,
+            "cases": len(self.cases),
+            "device": self.device,
+            "noise_factor": self.noise_factor,
+            "scale_factor": self.scale_factor,
+            "outputs": {
+                output.output: plain({name: getattr(output, name) for name in names})
+                for output in self.outputs
+                if output.places == "real"
+            },
+            "checks": {check.name: check.ok for check in self.checks},
+        }
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """The result of one parity run over a bundle.
+
+    Attributes:
+        task: Name of the task.
+        source: The checkpoint that the eager model was built from; its hash is the manifest's.
+        seed: Seed of the random ids.
+        text: Whether the cases hold tokenised text; False for a bundle without a tokenizer.
+        artifacts: One verdict each.
+        environment: Versions and machine.
+        seconds: Time the run took.
+    """
+
+    task: str
+    source: Source
+    seed: int
+    text: bool
+    artifacts: tuple[ArtifactResult, ...]
+    environment: Mapping[str, Any]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether at least one artifact was checked and all of them pass."""
+        return bool(self.artifacts) and all(artifact.ok for artifact in self.artifacts)
+
+    def artifact(self, file: str) -> ArtifactResult:
+        """Return the verdict on the artifact with this main file.
+
+        Raises:
+            UnknownNameError: It was not checked.
+        """
+        for artifact in self.artifacts:
+            if artifact.file == file:
+                return artifact
+        raise UnknownNameError("artifact of this report", file, [artifact.file for artifact in self.artifacts])
+
+    def for_artifact(self, file: str) -> dict[str, Any]:
+        """Return what the manifest keeps of the verdict on one artifact, as JSON values; see :meth:`artifact`."""
+        return self.artifact(file).for_manifest(seed=self.seed)
+
+    def worst(self) -> str:
+        """Return in one line what is furthest from passing."""
+        from albert_export.parity.render import worst
+
+        return worst(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole report as JSON values. Numbers JSON lacks come as ``"inf"``, ``"-inf"`` and ``"nan"``."""
+        artifacts = [{"ok": artifact.ok, **dataclasses.asdict(artifact)} for artifact in self.artifacts]
+        fields = {
+            "schema_version": SCHEMA_VERSION,
+            "ok": self.ok,
+            "task": self.task,
+            "source": dataclasses.asdict(self.source),
+            "seed": self.seed,
+            "text": self.text,
+            "seconds": round(self.seconds, 3),
+            "environment": dict(self.environment),
+            "artifacts": artifacts,
+        }
+        result: dict[str, Any] = plain(fields)
+        return result
+
+    def to_json(self) -> str:
+        """Return :meth:`to_dict` as text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_markdown(self) -> str:
+        """Return the report for people: a job summary, a pull request."""
+        from albert_export.parity.render import markdown
+
+        return markdown(self)
+
+    def summary_table(self) -> str:
+        """Return the report in a few lines, for a terminal."""
+        from albert_export.parity.render import summary
+
+        return summary(self)
+
+
+#: Name of a form -> the file in the bundle that it is written to, and what writes it.
+FORMS: dict[str, tuple[str, Callable[[ParityReport], str]]] = {
+    "json": ("parity/report.json", ParityReport.to_json),
+    "markdown": ("parity/report.md", ParityReport.to_markdown),
+}
+
+#: Where the reports of a bundle lie, relative to it.
+REPORT_FILES = tuple(file for file, _ in FORMS.values())
+
+
+def write_reports(
+    report: ParityReport, directory: str | os.PathLike[str], forms: Iterable[str] = tuple(FORMS)
+) -> tuple[Path, ...]:
+    """Write the report into ``parity/`` of a bundle.
+
+    Args:
+        report: What to write.
+        directory: The bundle's directory; any other is made if it is absent.
+        forms: Keys of :data:`FORMS`.
+
+    Returns:
+        The files, in the order of ``forms``.
+
+    Raises:
+        UnknownNameError: No such form; nothing is written.
+        BundleError: A file cannot be written.
+    """
+    forms = tuple(forms)
+    for form in forms:
+        if form not in FORMS:
+            raise UnknownNameError("form of a report", form, tuple(FORMS))
+    written = []
+    for form in forms:
+        name, render = FORMS[form]
+        path = Path(directory) / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Not written over: the file may be a hard link that a bundle shares with the one it replaced.
+            path.unlink(missing_ok=True)
+            path.write_text(render(report), encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise BundleError(
+                "a parity report must be written where there is room for it",
+                received=f"{path}: {error.strerror}",
+                fix="choose another directory",
+            ) from error
+        written.append(path)
+    return tuple(written)
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` with what JSON lacks as text: NaN and infinities; tuples become lists."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value
