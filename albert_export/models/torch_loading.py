@@ -153,7 +153,7 @@ def fill(
         may_be_fresh: Which parameters may be filled freshly when nothing is stored for them.
         ignore_mismatched_sizes: Whether a weight of another shape is passed over and its parameter filled freshly.
         copy: Whether the model gets memory of its own in place of the tensors given.
-        reproducible: Whether fresh weights depend on their name alone, not on torch's global generator.
+        reproducible: Whether fresh weights depend on their name alone: not on torch's global generator, nor on dtype.
         fix: What the user can do about missing weights.
 
     Raises:
@@ -185,9 +185,11 @@ def fill(
             _put(places[name], tensors[source].detach().to(dtype=dtype, copy=copy))
     for name in places:  # in the order of the modules, as the reference draws its random numbers
         if name in fresh:
-            _put(places[name], torch.empty(shapes[name], dtype=dtype))
             generator = torch.Generator().manual_seed(zlib.crc32(name.encode())) if reproducible else None
+            # A generator draws other numbers in another dtype: drawn in float32, then converted, they are the same.
+            _put(places[name], torch.empty(shapes[name], dtype=torch.float32 if reproducible else dtype))
             initialise(*places[name][0], std=model.config.initializer_range, generator=generator)
+            _put(places[name], getattr(*places[name][0]).detach().to(dtype))
     return Loaded(tuple(sorted(fresh)), mismatched, matching.ignored)
 
 
