@@ -123,7 +123,7 @@ def parity_command(
         progress=progress(quiet),
     )
     if forms:
-        write_reports(report, bundle / "parity", forms=forms)
+        write_reports(report, bundle, forms=forms)
     if as_json:
         print_json(report.to_dict())
     else:
