@@ -32,7 +32,7 @@ else:
 #: LayerNormalization begins at 17; below 18 the reductions it is checked with differ.
 OLDEST_OPSET = 18
 #: The newest opset that the pinned onnxruntime runs; a test exports and runs each one from the oldest on.
-NEWEST_OPSET = 26
+NEWEST_OPSET = 28
 #: Gelu begins at 20, so the layer is one operator shorter than at 18; onnxruntime runs it since 1.17 (January 2024).
 DEFAULT_OPSET = 20
 
@@ -66,10 +66,16 @@ def check_opset(opset: int) -> int:
     """Return ``opset`` where it can be emitted.
 
     Raises:
-        ExportError: It is outside :data:`OLDEST_OPSET` to :data:`NEWEST_OPSET`.
+        ExportError: It is outside :data:`OLDEST_OPSET` to :data:`NEWEST_OPSET`, or newer than the installed onnx.
     """
     if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
         raise ExportError(f"opset must be from {OLDEST_OPSET} to {NEWEST_OPSET}", received=opset)
+    if opset > onnx.defs.onnx_opset_version():
+        raise ExportError(
+            f"the installed onnx {onnx.__version__} knows opsets up to {onnx.defs.onnx_opset_version()}",
+            received=opset,
+            fix="pip install --upgrade onnx, or choose an older opset",
+        )
     return opset
 
 
