@@ -92,7 +92,7 @@ class PretrainingPipeline(
         return self._call(text, text_pair, self.options(top_k=top_k, targets=targets), batch_size)
 
     def _encode(self, request: PairRequest, options: FillMaskOptions) -> list[Window]:
-        if request.text_pair is None:
+        if not request.text_pair:
             return self._masks._encode(TextRequest(request.text), options)
         encoded = encode_cut(self.tokenizer, request.text, request.text_pair, self.max_length)
         return [encoded.window(range(len(encoded)), range(len(encoded)))]
@@ -103,14 +103,14 @@ class PretrainingPipeline(
         window: Window,
         outputs: dict[str, Array],
     ) -> Logits:
-        if job.request.text_pair is None:
+        if not job.request.text_pair:
             return self._masks._keep(_alone(job), window, outputs)
         return copied(outputs["sop_logits"])
 
     def _finish(
         self, job: Job[PairRequest, FillMaskOptions], kept: list[Logits]
     ) -> SentenceOrder | list[Fill] | list[list[Fill]]:
-        if job.request.text_pair is None:
+        if not job.request.text_pair:
             return self._masks._finish(_alone(job), kept)
         return sentence_order(kept[0])
 

@@ -27,7 +27,7 @@ class PairRequest:
 
     Attributes:
         text: The text, or the first of the pair; it may be empty.
-        text_pair: The second of the pair.
+        text_pair: The second of the pair; an empty one is none, as the tokenizer has it.
     """
 
     text: str
