@@ -6,7 +6,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +108,8 @@ def _pieces(tensors: Mapping[str, Any], metadata: Mapping[str, str] | None) -> I
 def write_torch_bin(path: str | os.PathLike[str], tensors: Mapping[str, torch.Tensor]) -> None:
     """Write ``pytorch_model.bin`` (a zip archive with a pickle of tensors alone), as ``torch.save`` does.
 
-    Tensors that share memory are stored once. The same tensors in the same order give the same bytes.
+    Names of the same tensor share its bytes. The same tensors in the same order give the same bytes, wherever they
+    lie: of a tensor that is part of a larger memory, such as a mapped file, only the part is written.
 
     Raises:
         CheckpointError: The file cannot be written.
@@ -116,8 +117,12 @@ def write_torch_bin(path: str | os.PathLike[str], tensors: Mapping[str, torch.Te
     """
     torch = require("torch", needed_for=f"writing {TORCH_NAME}", extra="onnx")
     # Given a file object, torch does not put the file's own name into the archive.
+    parts: dict[Hashable, torch.Tensor] = {}
+    for name, tensor in tensors.items():
+        whole = tensor.untyped_storage().nbytes() == tensor.nbytes
+        parts.setdefault(_identity(name, tensor), tensor.detach() if whole else tensor.detach().clone())
     with _replacing(Path(path)) as file:
-        torch.save({name: tensor.detach() for name, tensor in tensors.items()}, file)
+        torch.save({name: parts[_identity(name, tensor)] for name, tensor in tensors.items()}, file)
 
 
 def write_sharded(
@@ -148,7 +153,9 @@ def write_sharded(
     limit = parse_size(max_shard_size)
     name = SAFETENSORS_NAME if safe_serialization else TORCH_NAME
     sizes = {key: _size(key, tensor) for key, tensor in tensors.items()}
-    shards = _fill_shards(sizes, limit)
+    # safetensors store every name's bytes; a PyTorch file stores those of a tensor with two names once.
+    identities = {key: key if safe_serialization else _identity(key, tensor) for key, tensor in tensors.items()}
+    shards = _fill_shards(sizes, limit, identities)
     stem, suffix = name.rsplit(".", 1)
     names = (
         [name]
@@ -163,7 +170,8 @@ def write_sharded(
     index_name = f"{name}.index.json"
     if len(shards) > 1:
         placed = {key: shard_name for shard_name, keys in zip(names, shards, strict=True) for key in keys}
-        index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": placed}
+        total = sum({identities[key]: size for key, size in sizes.items()}.values())
+        index = {"metadata": {"total_size": total}, "weight_map": placed}
         with _replacing(directory / index_name) as file:
             file.write((json.dumps(index, indent=2, sort_keys=True) + "\n").encode("utf-8"))
     _remove_stale(directory, stem, suffix, keep={*names, *([index_name] if len(shards) > 1 else [])})
@@ -190,16 +198,30 @@ def parse_size(size: int | str) -> int:
     return size
 
 
-def _fill_shards(sizes: Mapping[str, int], limit: int) -> list[list[str]]:
+def _fill_shards(sizes: Mapping[str, int], limit: int, identities: Mapping[str, Hashable]) -> list[list[str]]:
     shards: list[list[str]] = [[]]
     filled = 0
+    shard_of: dict[Hashable, list[str]] = {}
     for name, size in sizes.items():
+        identity = identities[name]
+        if identity in shard_of:
+            # A second name of a tensor goes where its bytes are.
+            shard_of[identity].append(name)
+            continue
         if shards[-1] and filled + size > limit:
             shards.append([])
             filled = 0
         shards[-1].append(name)
+        shard_of[identity] = shards[-1]
         filled += size
     return shards
+
+
+def _identity(name: str, tensor: Any) -> Hashable:
+    """Return what is equal for two names of one torch tensor; an empty one is nobody's copy."""
+    if tensor.numel() == 0:
+        return name
+    return (str(tensor.device), tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tuple(tensor.stride()))
 
 
 def _remove_stale(directory: Path, stem: str, suffix: str, keep: set[str]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from albert_export.checkpoints import open_checkpoint, write_safetensors, write_sharded, write_torch_bin, writing
+from albert_export.checkpoints.safetensors_file import torch_tensors
 from albert_export.checkpoints.writing import parse_size
 from albert_export.errors import CheckpointError
 from tests.checkpoints.tiny import tiny_config, tiny_tensors
@@ -126,11 +127,32 @@ def test_files_of_an_earlier_save_go(tmp_path: Path) -> None:
     assert not (tmp_path / "model.safetensors").exists()
 
 
+def test_a_tensor_with_two_names_is_counted_and_stored_once(tmp_path: Path) -> None:
+    weight = torch.ones(10)
+    tensors = {"embedding": weight, "other": torch.zeros(15), "decoder": weight}
+    files = write_sharded(tmp_path, tensors, max_shard_size=70, safe_serialization=False)
+    index = json.loads((tmp_path / "pytorch_model.bin.index.json").read_text())
+    assert index["metadata"] == {"total_size": 100}
+    assert index["weight_map"] == {"embedding": files[0].name, "decoder": files[0].name, "other": files[1].name}
+    # safetensors know no sharing: every name has its bytes.
+    write_sharded(tmp_path, tensors, max_shard_size=70)
+    assert json.loads((tmp_path / "model.safetensors.index.json").read_text())["metadata"] == {"total_size": 140}
+
+
+def test_torch_files_hold_only_the_part_of_a_mapped_file_that_is_asked_for(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "model.safetensors", {"small": np.ones(10, np.float32), "large": np.ones(10**5)})
+    mapped = torch_tensors([tmp_path / "model.safetensors"])
+    small = mapped["small"]
+    write_torch_bin(tmp_path / "mapped.bin", {"small": small, "again": small})
+    write_torch_bin(tmp_path / "own.bin", dict.fromkeys(("small", "again"), torch.ones(10)))
+    assert (tmp_path / "mapped.bin").read_bytes() == (tmp_path / "own.bin").read_bytes()
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 20), max_size=12), st.integers(1, 40))
 def test_shards_hold_everything_once_and_are_no_larger_than_allowed(sizes: list[int], limit: int) -> None:
     named = {f"w{number}": size for number, size in enumerate(sizes)}
-    shards = writing._fill_shards(named, limit)
+    shards = writing._fill_shards(named, limit, {name: name for name in named})
     assert [name for shard in shards for name in shard] == list(named)
     assert all(sum(named[name] for name in shard) <= limit or len(shard) == 1 for shard in shards)
     assert all(shards) or not named
