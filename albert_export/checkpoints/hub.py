@@ -111,7 +111,9 @@ class Hub:
             return HfApi(token=self.options["token"]).file_exists(self.repository, file, revision=self.commit)
 
     def _download(self, file: str) -> Path | None:
-        from huggingface_hub import errors, hf_hub_download
+        from huggingface_hub import hf_hub_download
+
+        errors = _client_errors()
 
         with _told_in_one_line(self.repository, self.commit):
             try:
@@ -124,7 +126,9 @@ class Hub:
 
 @contextmanager
 def _told_in_one_line(repository: str, revision: str) -> Iterator[None]:
-    from huggingface_hub import constants, errors
+    from huggingface_hub import constants
+
+    errors = _client_errors()
 
     place = constants.ENDPOINT
     try:
@@ -159,6 +163,14 @@ def _told_in_one_line(repository: str, revision: str) -> Iterator[None]:
             received=f"{repository}: {_first_line(error)}",
             fix="try again; what has arrived is kept",
         ) from error
+
+
+def _client_errors() -> Any:
+    # The module that has the client's errors in every release since the oldest one that the package allows; newer
+    # ones do not declare them there.
+    from huggingface_hub import utils
+
+    return utils
 
 
 def _transport_errors() -> tuple[type[BaseException], ...]:

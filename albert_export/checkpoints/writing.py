@@ -117,7 +117,7 @@ def write_torch_bin(path: str | os.PathLike[str], tensors: Mapping[str, torch.Te
     """
     torch = require("torch", needed_for=f"writing {TORCH_NAME}", extra="onnx")
     # Given a file object, torch does not put the file's own name into the archive.
-    parts: dict[Hashable, torch.Tensor] = {}
+    parts: dict[Hashable, Any] = {}
     for name, tensor in tensors.items():
         whole = tensor.untyped_storage().nbytes() == tensor.nbytes
         parts.setdefault(_identity(name, tensor), tensor.detach() if whole else tensor.detach().clone())
