@@ -39,7 +39,7 @@ _FIELD_OPTIONS = {
         'albert-export run mlm/ --text "Paris is the [MASK] of France."',
         'albert-export run choice/ --prompt "It rained, so" --choice "she took a coat." --choice "the sun was out."',
         "albert-export run qa/ --input questions.jsonl --output answers.jsonl",
-        "cat questions.jsonl | albert-export run qa/ --input - | jq .result.text",
+        "albert-export run qa/ --input - < questions.jsonl | jq .result.text",
     ),
 )
 @click.argument("bundle", metavar="DIR", type=DIRECTORY)

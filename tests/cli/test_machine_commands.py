@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from albert_export import doctor
 from albert_export.tasks import TASKS
 from tests.cli.conftest import ROOT, Invoke, Spawn
 
@@ -25,18 +26,24 @@ def test_tasks_as_json_is_the_table(invoke: Invoke) -> None:
     assert rows[-1]["outputs"][0] == {"name": "start_logits", "dtype": "float32", "axes": ["batch", "sequence"]}
 
 
-def test_doctor_prints_what_examine_found(invoke: Invoke) -> None:
+def test_doctor_prints_what_examine_found(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    diagnosis = doctor.examine()
+    monkeypatch.setattr(doctor, "examine", lambda: diagnosis)
     result = invoke("doctor", "--json")
-    found = json.loads(result.stdout)
-    assert result.exit_code == (0 if found["healthy"] else 1)
-    assert {(ability["target"], ability["verb"]) for ability in found["abilities"]} == {
-        ("onnx", "export"),
-        ("onnx", "run"),
-        ("onnx", "prove"),
-    }
+    assert result.exit_code == (0 if diagnosis.healthy else 1)
+    assert json.loads(result.stdout) == json.loads(json.dumps(diagnosis.to_dict()))
     text = invoke("doctor").stdout
-    assert "export onnx: yes" in text
-    assert found["machine"]["cpu"] in text
+    for told in ("export onnx: yes", "run onnx: yes", "prove onnx: yes", diagnosis.machine.cpu):
+        assert told in text
+
+
+def test_doctor_ends_with_1_where_it_found_a_problem(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "probe", lambda module: ({}, None))
+    diagnosis = doctor.examine({"onnxruntime": "1.30.0", "onnxruntime-gpu": "1.30.0"}.get)
+    monkeypatch.setattr(doctor, "examine", lambda: diagnosis)
+    result = invoke("doctor")
+    assert result.exit_code == 1
+    assert "problem: onnxruntime and onnxruntime-gpu are installed side by side" in result.stdout
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -113,3 +113,39 @@ def test_importing_the_package_takes_under_three_tenths_of_a_second() -> None:
 
 def test_importing_the_command_line_takes_under_half_a_second() -> None:
     assert seconds("import albert_export.cli") - seconds("pass") < 0.5
+
+
+@pytest.mark.parametrize("command", ["", "onnx", "run", "parity", "inspect", "tasks", "doctor", "completion"])
+def test_every_help_runs_without_frameworks(bare: Environment, command: str) -> None:
+    done = bare.run("-c", "from albert_export.cli import main; main()", *command.split(), "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Usage: albert-export {command}".rstrip())
+    assert done.stderr == ""
+
+
+def test_the_list_of_commands_above_is_complete(bare: Environment) -> None:
+    printed = bare.python_code("from albert_export.cli import program; print(*program.commands)")
+    assert printed.split() == ["onnx", "run", "parity", "inspect", "tasks", "doctor", "completion"]
+
+
+def test_an_export_without_torch_names_the_extra_and_writes_nothing(bare: Environment) -> None:
+    out = bare.root / "out"
+    main = "from albert_export.cli import main; main()"
+    done = bare.run("-c", main, "onnx", "--task", "qa", "--out", str(out), ALBERT_EXPORT_CACHE=str(bare.root / "cache"))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert "pip install 'albert-export[onnx]'" in done.stderr
+    assert not out.exists()
+
+
+def test_doctor_runs_without_frameworks(bare: Environment) -> None:
+    done = bare.run("-c", "from albert_export.cli import main; main()", "doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {package["name"]: package["state"] for package in found["packages"]} == {
+        "onnx": "missing",
+        "onnx-ir": "missing",
+        "onnxruntime": "missing",
+        "torch": "missing",
+    }
+    assert not any(ability["able"] for ability in found["abilities"])

@@ -1,0 +1,139 @@
+"""``albert-export onnx``: from a checkpoint to a bundle on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from albert_export.bundle import Bundle
+from tests.cli.conftest import Invoke, Spawn
+from tests.cli.test_program import error_line
+
+
+def test_an_export_with_parity_prints_what_the_bundle_holds(invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "qa"
+    result = invoke("onnx", "--task", "qa", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    bundle = Bundle.open(out)
+    (artifact,) = bundle.manifest.artifacts
+    assert (artifact.file, artifact.precision, artifact.layers) == ("onnx/model.onnx", "fp32", "rolled")
+    assert artifact.parity is not None
+    assert artifact.parity["ok"]
+    assert f"onnx/model.onnx: onnx fp32, rolled layers, opset {artifact.opset}" in result.stdout
+    assert "equals the eager model on cpu" in result.stdout
+    assert "start_logits" in result.stdout.partition("parity")[2]
+    assert "tracing" in result.stderr
+    assert "tracing" not in result.stdout
+
+
+def test_every_option_reaches_the_export(invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "choice"
+    fixed = ("--batch", "1", "--choices", "2", "--sequence", "16")
+    options = ("--layers", "unrolled", "--opset", "18", *fixed, "--no-parity", "--quiet", "--json")
+    result = invoke("onnx", "--task", "choice", "--out", out, *options)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    (artifact,) = json.loads(result.stdout)["artifacts"]
+    assert artifact["file"] == "onnx/model_unrolled_b1_n2_s16.onnx"
+    assert artifact["layers"] == "unrolled"
+    assert artifact["opset"] == 18
+    assert artifact["shapes"] == {"batch": 1, "choices": 2, "sequence": 16}
+    assert artifact["parity"] is None
+
+
+def test_a_second_artifact_is_added_and_the_first_kept(invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "ner"
+    for layers in ("rolled", "unrolled"):
+        result = invoke("onnx", "--task", "ner", "--out", out, "--layers", layers, "--no-parity", "-q", "--json")
+        assert result.exit_code == 0, result.stderr
+    files = [artifact["file"] for artifact in json.loads(result.stdout)["artifacts"]]
+    assert files == ["onnx/model.onnx", "onnx/model_unrolled.onnx"]
+
+
+def test_another_task_does_not_get_into_a_bundle(invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "ner"
+    assert invoke("onnx", "--task", "ner", "--out", out, "--no-parity", "-q").exit_code == 0
+    before = (out / "manifest.json").read_bytes()
+    result = invoke("onnx", "--task", "qa", "--out", out, "--no-parity", "-q")
+    assert result.exit_code == 2
+    assert "token-classification" in error_line(result.stderr)
+    assert (out / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--sequence", "100000"), "max_position_embeddings"),
+        (("--choices", "2"), "choices"),
+        (("--opset", "3"), "opset"),
+        (("--opset", "99"), "opset"),
+    ],
+)
+def test_a_shape_or_opset_that_cannot_be_is_refused(
+    invoke: Invoke, tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
+    result = invoke("onnx", "--task", "qa", "--out", tmp_path / "out", *options, "--no-parity", "-q")
+    assert result.exit_code == 2
+    assert told in error_line(result.stderr)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_parity_miss_is_exit_code_1_and_keeps_the_old_bundle(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from albert_export.parity import criteria
+
+    out = tmp_path / "qa"
+    assert invoke("onnx", "--task", "qa", "--out", out, "--no-parity", "-q").exit_code == 0
+    before = (out / "manifest.json").read_bytes()
+    # An artifact that is right misses a limit below its own rounding.
+    monkeypatch.setitem(criteria.CRITERIA, "fp32", criteria.Criterion(noise_factor=1e-6, scale_factor=0.0))
+    result = invoke("onnx", "--task", "qa", "--out", out, "-q")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "must compute what the eager model computes" in error_line(result.stderr)
+    assert (out / "manifest.json").read_bytes() == before
+    assert (tmp_path / "qa.rejected" / "parity" / "report.md").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+def test_an_interrupt_writes_nothing_and_loses_nothing(spawn: Spawn, invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "qa"
+    assert invoke("onnx", "--task", "qa", "--out", out, "--no-parity", "-q").exit_code == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    process = spawn("onnx", "--task", "qa", "--out", out, "--layers", "unrolled")
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if line.startswith("tracing"):  # the writer is at work in its sibling directory
+            os.kill(process.pid, signal.SIGINT)
+            break
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, (seen, stderr)
+    assert stdout == ""
+    assert stderr.splitlines()[-1] == "error: interrupted; nothing was written"
+    assert "Traceback" not in stderr
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["qa"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_full_disk_under_the_output_of_the_command_is_told(spawn: Spawn) -> None:
+    """stdout itself may lie on the full disk."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from albert_export.cli import main; main()", "tasks"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert error_line(done.stderr) == "No space left on device"
