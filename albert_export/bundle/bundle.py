@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from albert_export.bundle.exchange import is_interrupted, recover
+from albert_export.bundle.exchange import is_interrupted, recover, replaced_path
 from albert_export.bundle.filesystem import bundle_error, told_plainly
 from albert_export.bundle.lock import writer_lock
 from albert_export.bundle.manifest import Artifact, Manifest
@@ -202,8 +202,17 @@ def _read_manifest(root: Path) -> tuple[tuple[int, ...] | None, bytes]:
 
 
 def _recover(root: Path) -> None:
-    with writer_lock(root), told_plainly(f"recovering the bundle {root} from an interrupted export"):
-        recover(root)
+    try:
+        with writer_lock(root), told_plainly(f"putting the bundle {root} back"):
+            recover(root)
+    except ConflictError:
+        raise
+    except BundleError as error:
+        raise BundleError(
+            f"the bundle {root} must be put back after an export that was killed while it replaced it",
+            received=error.received,
+            fix=f"rename {replaced_path(root)} to {root}",
+        ) from error
 
 
 def _no_bundle(root: Path) -> BundleError:

@@ -12,6 +12,7 @@ import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 
+from albert_export.bundle.filesystem import bundle_error
 from albert_export.bundle.paths import check_relative_path
 from albert_export.errors import IntegrityError
 
@@ -76,6 +77,7 @@ def check_external_data(root: Path, file: str, listed: frozenset[str]) -> None:
 
     Raises:
         IntegrityError: It names another file, or is no ONNX file.
+        BundleError: It cannot be read.
     """
     try:
         locations = external_locations(root / file)
@@ -83,6 +85,8 @@ def check_external_data(root: Path, file: str, listed: frozenset[str]) -> None:
         raise IntegrityError(
             f"{file} of the bundle {root} must be an ONNX model", received=str(error), fix="export the bundle again"
         ) from error
+    except OSError as error:
+        raise bundle_error(error, f"reading the bundle {root}") from error
     for location in sorted(locations):
         target = posixpath.join(posixpath.dirname(file), check_relative_path(location))
         if target not in listed:

@@ -67,7 +67,7 @@ def writer_lock(destination: Path, *, timeout: float = 0.0) -> Iterator[None]:
 
 
 def _probe(destination: Path) -> None:
-    """Raise what the system says when nothing can be made beside ``destination``; filelock takes some of it for a wait."""
+    """Raise what the system says when no file can be made here: filelock takes some of it for a reason to wait."""
     probe = building_path(destination)
     probe.mkdir()
     probe.rmdir()

@@ -17,7 +17,7 @@ from typing import Self
 from albert_export._version import __version__
 from albert_export.bundle.bundle import Bundle
 from albert_export.bundle.destination import check_destination, check_is_bundle_or_empty, rejected_path
-from albert_export.bundle.exchange import building_path, exchange, recover, remove_leftovers
+from albert_export.bundle.exchange import building_path, exchange, recover, remove_leftovers, replaced_path
 from albert_export.bundle.filesystem import (
     bundle_error,
     concerns,
@@ -30,7 +30,7 @@ from albert_export.bundle.filesystem import (
     unshare,
     walk,
 )
-from albert_export.bundle.lock import writer_lock
+from albert_export.bundle.lock import lock_path, writer_lock
 from albert_export.bundle.manifest import SCHEMA_VERSION, Artifact, FileRecord, Manifest
 from albert_export.bundle.paths import MANIFEST_NAME, check_relative_path, inside
 from albert_export.bundle.verify import record_file, verify_artifact, verify_files
@@ -92,6 +92,7 @@ class BundleWriter:
                 recover(self._destination)
                 remove_leftovers(self._destination)
                 check_is_bundle_or_empty(self._destination)
+                self._finish_rejection()
             self._identity = _identity(self._destination)
             self._previous = self._read_previous()
             self._files = {record.path: record for record in self._previous.files} if self._previous else {}
@@ -312,6 +313,18 @@ class BundleWriter:
                 received="another directory in its place" if identity else "no directory in its place",
                 fix="export again",
             )
+
+    def _finish_rejection(self) -> None:
+        """Tidy up after a writer that was killed while it put a candidate into ``DIR.rejected``."""
+        rejected = rejected_path(self._destination)
+        if not os.path.lexists(lock_path(rejected)) and not os.path.lexists(replaced_path(rejected)):
+            return
+        try:
+            with writer_lock(rejected):
+                recover(rejected)
+                remove_leftovers(rejected)
+        except ConflictError:
+            return  # the lock is no leftover: someone is at work in there, which hinders only a rejection
 
     def _check_open(self) -> None:
         if self._resources is None:
