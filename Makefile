@@ -61,8 +61,9 @@ format: $(DEV_STAMP)  ## mend formatting and what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(DEV_STAMP)  ## write docs/cli.md anew from the commands
+docs: $(DEV_STAMP)  ## write anew what in docs/ is generated from the code
 	$(BIN)/python tools/generate_cli_docs.py
+	$(BIN)/python tools/generate_embedding_vectors.py
 
 clean:  ## remove what builds, tests and the demo left; the environment stays
 	rm -rf build dist demo demo.rejected *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
