@@ -64,13 +64,13 @@ class AlbertModel(AlbertPreTrainedModel):
             least = max(least, self.mask_bias_floor)
         return (1.0 - attention_mask[:, None, None, :].to(dtype)) * least
 
-    def head_mask_by_layer(self, head_mask: Tensor) -> Tensor:
+    def head_mask_by_layer(self, head_mask: Tensor, dtype: torch.dtype) -> Tensor:
         """Return ``[L,1,A,1,1]`` from ``[A]`` or ``[L,A]``; five dimensions pass through."""
         if head_mask.dim() == 1:
             head_mask = head_mask.expand(self.config.num_hidden_layers, -1)
         if head_mask.dim() == 2:
             head_mask = head_mask[:, None, :, None, None]
-        return head_mask.to(self.dtype)
+        return head_mask.to(dtype)
 
     def forward(
         self,
@@ -109,8 +109,8 @@ class AlbertModel(AlbertPreTrainedModel):
             attention_mask = torch.ones(embedded_BSE.shape[:-1], device=embedded_BSE.device)
         encoded: BaseModelOutput = self.encoder(
             embedded_BSE,
-            self.attention_bias(attention_mask, self.dtype),
-            None if head_mask is None else self.head_mask_by_layer(head_mask),
+            self.attention_bias(attention_mask, embedded_BSE.dtype),
+            None if head_mask is None else self.head_mask_by_layer(head_mask, embedded_BSE.dtype),
             config.output_attentions if output_attentions is None else output_attentions,
             config.output_hidden_states if output_hidden_states is None else output_hidden_states,
         )
