@@ -13,6 +13,7 @@ from albert_export._imports import require
 from albert_export._version import __version__
 from albert_export.config import AlbertConfig
 from albert_export.errors import ExportError
+from albert_export.graphs.aten_operators import LOWERINGS
 from albert_export.graphs.lowering import GraphLowering
 from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_onnx
 from albert_export.graphs.passes import pipeline, run_passes
@@ -149,7 +150,7 @@ def _build(traced: Trace, store: WeightStore, config: AlbertConfig, opset: int) 
     placeholders = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user_inputs]
     dims: dict[str, tuple[ir.Value, int]] = {}
     inputs: list[ir.Value] = []
-    lowering = GraphLowering(store, dims)
+    lowering = GraphLowering(LOWERINGS, store, dims)
     for spec, placeholder in zip(traced.task.inputs, placeholders, strict=True):
         value = _typed_value(spec, config, traced)
         inputs.append(value)

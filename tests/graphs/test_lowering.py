@@ -7,7 +7,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from albert_export.errors import ExportError, SharingError
-from albert_export.graphs.lowering import LOWERINGS, _trip_count
+from albert_export.graphs.aten_operators import LOWERINGS, _trip_count
 from albert_export.graphs.onnx_emitter import emit_onnx
 from albert_export.graphs.sharing import Sharing
 from albert_export.tasks import get_task

@@ -1,0 +1,307 @@
+"""ATen operators as ONNX operators, one function each, in the table :data:`LOWERINGS`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from albert_export._imports import require
+from albert_export.errors import ExportError
+from albert_export.graphs.lowering import GraphLowering, Lowering, fake, numpy_dtype, onnx_dtype
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+    import torch
+else:
+    ir = require("onnx_ir", needed_for="exporting to ONNX", extra="onnx")
+    torch = require("torch", needed_for="exporting to ONNX", extra="onnx")
+
+#: Axis, start, end and step of a slice that takes everything, as torch writes them.
+_OPEN_SLICE = (0, 0, 2**63 - 1, 1)
+
+
+def _axis(node: Any, axis: int) -> int:
+    rank = len(fake(node).shape)
+    return axis + rank if axis < 0 else axis
+
+
+def _identity(low: GraphLowering, node: Any) -> Any:
+    return low.value(node.args[0])
+
+
+def _hidden(low: GraphLowering, node: Any) -> Any:
+    return low.name_hidden(low.value(node.args[0]))
+
+
+def _binary(op_type: str) -> Lowering:
+    def lower(low: GraphLowering, node: Any) -> Any:
+        if node.kwargs.get("alpha", 1) != 1:
+            raise ExportError(f"{node.target} must have alpha=1", received=node.kwargs["alpha"])
+        return low.emit(op_type, [low.operand(item, node) for item in node.args[:2]], node)
+
+    return lower
+
+
+def _unary(op_type: str) -> Lowering:
+    return lambda low, node: low.emit(op_type, [low.value(node.args[0])], node)
+
+
+def _rsub(low: GraphLowering, node: Any) -> Any:
+    return low.emit("Sub", [low.operand(node.args[1], node), low.value(node.args[0])], node)
+
+
+def _linear(low: GraphLowering, node: Any) -> Any:
+    hidden, weight, *bias = node.args
+    if low.store.only_linear(weight):
+        # Stored as [in, out], so that the runtime multiplies by it as it is.
+        product = low.emit("MatMul", [low.value(hidden), low.weight(weight, transposed=True)], node)
+        return low.emit("Add", [product, low.weight(bias[0])], node) if bias and bias[0] is not None else product
+    # A weight that is also an embedding (the tied decoder) is stored once, as [out, in]; Gemm reads it transposed.
+    before = list(fake(hidden).shape)
+    flat = low.emit("Reshape", [low.value(hidden), low.constant(np.array([-1, before[-1]], dtype=np.int64))], node)
+    inputs = [flat, low.weight(weight)] + ([low.weight(bias[0])] if bias and bias[0] is not None else [])
+    product = low.emit("Gemm", inputs, node, transB=1)
+    after = list(fake(node).shape)
+    if len(after) == 2:
+        return product
+    parts = [low.size(dim) for dim in after]
+    return low.emit("Reshape", [product, low.emit("Concat", parts, node, axis=0)], node)
+
+
+def _embedding(low: GraphLowering, node: Any) -> Any:
+    weight, ids = node.args[:2]
+    return low.emit("Gather", [low.weight(weight), low.value(ids)], node, axis=0)
+
+
+def _layer_norm(low: GraphLowering, node: Any) -> Any:
+    hidden, shape, scale, bias, *rest = node.args
+    epsilon = float(rest[0]) if rest else 1e-5
+    inputs = [low.value(hidden), low.weight(scale), low.weight(bias)]
+    return low.emit("LayerNormalization", inputs, node, axis=-len(shape), epsilon=epsilon)
+
+
+def _view(low: GraphLowering, node: Any) -> Any:
+    source = node.args[0]
+    return low.reshape(low.value(source), list(fake(source).shape), list(fake(node).shape), node)
+
+
+def _unsqueeze(low: GraphLowering, node: Any) -> Any:
+    axis = low.constant(np.array([_axis(node, node.args[1])], dtype=np.int64))
+    return low.emit("Unsqueeze", [low.value(node.args[0]), axis], node)
+
+
+def _squeeze(low: GraphLowering, node: Any) -> Any:
+    axis = low.constant(np.array([_axis(node.args[0], node.args[1])], dtype=np.int64))
+    return low.emit("Squeeze", [low.value(node.args[0]), axis], node)
+
+
+def _transpose(low: GraphLowering, node: Any) -> Any:
+    source, first, second = node.args
+    order = list(range(len(fake(source).shape)))
+    first, second = _axis(source, first), _axis(source, second)
+    order[first], order[second] = order[second], order[first]
+    return low.emit("Transpose", [low.value(source)], node, perm=order)
+
+
+def _permute(low: GraphLowering, node: Any) -> Any:
+    order = [_axis(node, axis) for axis in node.args[1]]
+    return low.emit("Transpose", [low.value(node.args[0])], node, perm=order)
+
+
+def _softmax(low: GraphLowering, node: Any) -> Any:
+    return low.emit("Softmax", [low.value(node.args[0])], node, axis=_axis(node, node.args[1]))
+
+
+def _cast(low: GraphLowering, node: Any) -> Any:
+    source = node.args[0]
+    if fake(source).dtype == fake(node).dtype:
+        return low.value(source)
+    return low.emit("Cast", [low.value(source)], node, to=onnx_dtype(fake(node).dtype).value)
+
+
+def _slice(low: GraphLowering, node: Any) -> Any:
+    source, *given = node.args
+    axis, start, end, step = (given[place] if place < len(given) else open_ for place, open_ in enumerate(_OPEN_SLICE))
+    if (start, end, step) == _OPEN_SLICE[1:]:
+        return low.value(source)
+    bounds = [low.size(fake(bound) if isinstance(bound, torch.fx.Node) else bound) for bound in (start, end)]
+    axes, steps = (low.constant(np.array([number], dtype=np.int64)) for number in (_axis(source, axis), step))
+    return low.emit("Slice", [low.value(source), *bounds, axes, steps], node)
+
+
+def _select(low: GraphLowering, node: Any) -> Any:
+    source, axis, index = node.args
+    return low.emit(
+        "Gather", [low.value(source), low.constant(np.array(index, dtype=np.int64))], node, axis=_axis(source, axis)
+    )
+
+
+def _split(low: GraphLowering, node: Any) -> Any:
+    parts = fake(node)
+    axis = _axis(node.args[0], node.args[2] if len(node.args) > 2 else 0)
+    sizes = low.constant(np.array([part.shape[axis] for part in parts], dtype=np.int64))
+    made = low.emit("Split", [low.value(node.args[0]), sizes], node, outputs=len(parts), axis=axis)
+    return made if len(parts) > 1 else (made,)
+
+
+def _unbind(low: GraphLowering, node: Any) -> Any:
+    source, *axis = node.args
+    indices = (low.constant(np.array(index, dtype=np.int64)) for index in range(len(fake(node))))
+    axis = _axis(source, axis[0] if axis else 0)
+    return tuple(low.emit("Gather", [low.value(source), index], node, axis=axis) for index in indices)
+
+
+def _getitem(low: GraphLowering, node: Any) -> Any:
+    return low.value(node.args[0])[node.args[1]]
+
+
+def _expand(low: GraphLowering, node: Any) -> Any:
+    sizes = [low.size(dim) for dim in fake(node).shape]
+    return low.emit("Expand", [low.value(node.args[0]), low.emit("Concat", sizes, node, axis=0)], node)
+
+
+def _arange(low: GraphLowering, node: Any) -> Any:
+    bounds = node.args[:2] if len(node.args) > 1 else (0, *node.args)
+    start, end = (
+        low.emit("Squeeze", [low.size(fake(bound))], node)
+        if isinstance(bound, torch.fx.Node)
+        else low.constant(np.array(bound, dtype=np.int64))
+        for bound in bounds
+    )
+    return low.emit("Range", [start, end, low.constant(np.array(1, dtype=np.int64))], node)
+
+
+def _filled(low: GraphLowering, node: Any) -> Any:
+    number = 0 if "zeros" in str(node.target) else 1
+    sizes = [low.size(dim) for dim in fake(node).shape]
+    if not sizes:
+        return low.scalar_like(number, node)
+    shape = low.emit("Concat", sizes, node, axis=0)
+    filler = ir.tensor(np.array([number], dtype=numpy_dtype(fake(node).dtype)))
+    return low.emit("ConstantOfShape", [shape], node, value=filler)
+
+
+def _einsum(low: GraphLowering, node: Any) -> Any:
+    equation, operands = node.args[:2]
+    return low.emit("Einsum", [low.value(item) for item in operands], node, equation=equation)
+
+
+def _gelu(low: GraphLowering, node: Any) -> Any:
+    approximate = node.kwargs.get("approximate", "none")
+    return low.emit("Gelu", [low.value(node.args[0])], node, approximate=approximate)
+
+
+def _silu(low: GraphLowering, node: Any) -> Any:
+    hidden = low.value(node.args[0])
+    return low.emit("Mul", [hidden, low.emit("Sigmoid", [hidden], node)], node)
+
+
+def _while_loop(low: GraphLowering, node: Any) -> Any:
+    """Lower the tracer's counting loop to ``Loop`` with a trip count.
+
+    The two subgraphs are held to the form that the tracer writes, ``step < n`` and ``step + 1``: only then is a trip
+    count the same as the condition.
+    """
+    condition, body, carried, captured = node.args
+    root = node.graph.owning_module
+    condition_graph = getattr(root, condition.target).graph
+    body_graph = getattr(root, body.target).graph
+    repeats = _trip_count(condition_graph, body_graph)
+    placeholders = [item for item in body_graph.nodes if item.op == "placeholder"]
+    step, hidden = placeholders[:2]
+
+    group = len([made for made in low.nodes if made.op_type == "Loop"])
+    inner = GraphLowering(low.operators, low.store, low.dims, prefix=f"group_{group}_")
+    iteration = ir.val(f"group_{group}_iteration", dtype=ir.DataType.INT64, shape=ir.Shape([]))
+    keep_going = ir.val(f"group_{group}_keep_going", dtype=ir.DataType.BOOL, shape=ir.Shape([]))
+    entering = ir.Value(name=f"group_{group}_hidden_in", type=ir.TensorType(onnx_dtype(fake(hidden).dtype)))
+    inner.values[hidden] = entering
+    for placeholder, outer in zip(placeholders[2:], captured, strict=True):
+        if outer in low.store.names:
+            low.store.names[placeholder] = low.store.names[outer]
+        else:
+            inner.values[placeholder] = low.value(outer)
+    # The counter is the Loop's own; nothing but `step + 1` reads it, which _trip_count has checked.
+    inner.values[step] = iteration
+    increment = _outputs(body_graph)[0]
+    inner.values[increment] = iteration
+    leaving = inner.run(body_graph)[1]
+    keep_going_out = inner.emit("Identity", [keep_going])
+    keep_going_out.type = ir.TensorType(ir.DataType.BOOL)
+    leaving.type = ir.TensorType(onnx_dtype(fake(hidden).dtype))
+    subgraph = ir.Graph(
+        [iteration, keep_going, entering], [keep_going_out, leaving], nodes=inner.nodes, name=f"group_{group}_layer"
+    )
+    return (None, low.loop(group, repeats, low.value(carried[1]), subgraph))
+
+
+def _outputs(graph: Any) -> Sequence[Any]:
+    found: Sequence[Any] = next(item for item in graph.nodes if item.op == "output").args[0]
+    return found
+
+
+def _trip_count(condition: Any, body: Any) -> int:
+    step_tested = next(item for item in condition.nodes if item.op == "placeholder")
+    step = next(item for item in body.nodes if item.op == "placeholder")
+    outputs: Any = _outputs(condition)
+    test = outputs[0] if isinstance(outputs, list | tuple) else outputs
+    increment = _outputs(body)[0]
+    counts = (
+        str(test.target) == "aten.lt.Scalar"
+        and test.args[0] is step_tested
+        and str(increment.target) == "aten.add.Tensor"
+        and increment.args == (step, 1)
+        and set(step.users) == {increment}
+    )
+    if not counts:
+        raise ExportError("a traced loop must count its steps up to a constant", received=f"{test.format_node()}")
+    return int(test.args[1])
+
+
+#: ATen operator -> the function that lowers it.
+LOWERINGS: dict[str, Lowering] = {
+    "<built-in function getitem>": _getitem,
+    "aten._assert_tensor_metadata.default": lambda _low, _node: None,
+    "aten.add.Tensor": _binary("Add"),
+    "aten.alias.default": _hidden,
+    "aten.arange.default": _arange,
+    "aten.arange.start": _arange,
+    "aten.clone.default": _identity,
+    "aten.contiguous.default": _identity,
+    "aten.detach_.default": _identity,
+    "aten.div.Tensor": _binary("Div"),
+    "aten.dropout.default": _identity,
+    "aten.einsum.default": _einsum,
+    "aten.embedding.default": _embedding,
+    "aten.expand.default": _expand,
+    "aten.flatten.using_ints": _view,
+    "aten.gelu.default": _gelu,
+    "aten.layer_norm.default": _layer_norm,
+    "aten.lift_fresh_copy.default": _identity,
+    "aten.linear.default": _linear,
+    "aten.matmul.default": _binary("MatMul"),
+    "aten.mul.Tensor": _binary("Mul"),
+    "aten.ones.default": _filled,
+    "aten.permute.default": _permute,
+    "aten.relu.default": _unary("Relu"),
+    "aten.reshape.default": _view,
+    "aten.rsub.Scalar": _rsub,
+    "aten.select.int": _select,
+    "aten.silu.default": _silu,
+    "aten.slice.Tensor": _slice,
+    "aten.softmax.int": _softmax,
+    "aten.split.Tensor": _split,
+    "aten.squeeze.dim": _squeeze,
+    "aten.sub.Tensor": _binary("Sub"),
+    "aten.tanh.default": _unary("Tanh"),
+    "aten.to.dtype": _cast,
+    "aten.transpose.int": _transpose,
+    "aten.unbind.int": _unbind,
+    "aten.unflatten.int": _view,
+    "aten.unsqueeze.default": _unsqueeze,
+    "aten.view.default": _view,
+    "aten.zeros.default": _filled,
+    "while_loop": _while_loop,
+}
