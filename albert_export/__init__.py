@@ -1,14 +1,37 @@
 """albert-export: compile ALBERT checkpoints, keep the shared layer shared, prove the result equals the eager model.
 
 Every public name is resolved when it is first used (PEP 562), so that importing the package imports no framework.
+No module has the name of a public function: importing the module would put it in the function's place.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from albert_export._version import __version__
+
+if TYPE_CHECKING:  # the same names for type checkers and editors; a test compares the two lists
+    from albert_export.bundle import Bundle as Bundle
+    from albert_export.config import AlbertConfig as AlbertConfig
+    from albert_export.errors import AlbertExportError as AlbertExportError
+    from albert_export.exporting import export as export
+    from albert_export.models.torch_albert import AlbertForMaskedLM as AlbertForMaskedLM
+    from albert_export.models.torch_albert import AlbertForMultipleChoice as AlbertForMultipleChoice
+    from albert_export.models.torch_albert import AlbertForPreTraining as AlbertForPreTraining
+    from albert_export.models.torch_albert import AlbertForQuestionAnswering as AlbertForQuestionAnswering
+    from albert_export.models.torch_albert import AlbertForSequenceClassification as AlbertForSequenceClassification
+    from albert_export.models.torch_albert import AlbertForTokenClassification as AlbertForTokenClassification
+    from albert_export.models.torch_albert import AlbertModel as AlbertModel
+    from albert_export.parity import ParityReport as ParityReport
+    from albert_export.parity import check_parity as check_parity
+    from albert_export.pipelines import pipeline as pipeline
+    from albert_export.runtimes import Runtime as Runtime
+    from albert_export.runtimes import load as load
+    from albert_export.tokenization import AlbertTokenizer as AlbertTokenizer
+    from albert_export.tokenization import AlbertTokenizerFast as AlbertTokenizerFast
+    from albert_export.tokenization import AlbertWordPieceTokenizer as AlbertWordPieceTokenizer
+    from albert_export.tokenization import load_tokenizer as load_tokenizer
 
 #: Public name -> the module that defines it.
 _EXPORTS = {
@@ -28,7 +51,7 @@ _EXPORTS = {
     "ParityReport": "albert_export.parity",
     "Runtime": "albert_export.runtimes",
     "check_parity": "albert_export.parity",
-    "export": "albert_export.export",
+    "export": "albert_export.exporting",
     "load": "albert_export.runtimes",
     "load_tokenizer": "albert_export.tokenization",
     "pipeline": "albert_export.pipelines",

@@ -44,7 +44,7 @@ def exported(shared_directory: Path) -> Exported:
         path = shared_directory / task
         with FileLock(shared_directory / f"{task}.lock"):
             if not path.exists():
-                from albert_export.export import export
+                from albert_export.exporting import export
 
                 export("onnx", task=task, out=path, parity=False)
         return path

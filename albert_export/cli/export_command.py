@@ -98,7 +98,7 @@ def onnx_command(
     The bundle in OUT is replaced only with success: an export that fails, misses parity (exit code 1; the candidate and
     its report stay in OUT.rejected/) or is interrupted leaves what was there. Private checkpoints: HF_TOKEN.
     """
-    from albert_export.export import export
+    from albert_export.exporting import export
     from albert_export.inspection import inspect_bundle, render
 
     bundle = export(

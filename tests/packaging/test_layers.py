@@ -20,7 +20,7 @@ STAGES = (
     ("graphs", "bundle"),
     ("runtimes",),
     ("parity", "pipelines"),
-    ("export",),
+    ("exporting",),
     ("inspection", "doctor"),
     ("cli",),
 )
@@ -86,7 +86,7 @@ def test_no_module_imports_a_later_stage(part: str, path: Path) -> None:
         ("graphs", "def f():\n    from albert_export import bundle", {"bundle"}),
         ("models", "import albert_export.tokenization", {"tokenization"}),
         ("config", "from albert_export.checkpoints import layout", set()),
-        ("cli", "from albert_export.export import export", set()),
+        ("cli", "from albert_export.exporting import export", set()),
         ("tasks", "if TYPE_CHECKING:\n    from albert_export.cli import program", set()),
     ],
 )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import pkgutil
+from pathlib import Path
+
 import pytest
 
 import albert_export
@@ -44,6 +48,22 @@ def test_each_public_name_resolves_to_an_object_of_that_name(name: str) -> None:
         assert value.__doc__
 
 
+def test_type_checkers_see_the_same_names_from_the_same_modules() -> None:
+    """``if TYPE_CHECKING`` repeats the table for tools that read the source and do not run it."""
+    tree = ast.parse(Path(albert_export.__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        (alias.asname, node.module) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert seen == set(albert_export._EXPORTS.items())
+
+
+def test_no_module_takes_the_place_of_a_public_name() -> None:
+    """Importing ``albert_export.name`` sets the attribute ``name`` of the package, whatever it was before."""
+    modules = {module.name for module in pkgutil.iter_modules(albert_export.__path__)}
+    assert modules.isdisjoint(PUBLIC_NAMES)
+
+
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'AlbertForEverything'"):
-        _ = albert_export.AlbertForEverything  # type: ignore[attr-defined]
+        _ = albert_export.AlbertForEverything
