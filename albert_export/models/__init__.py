@@ -1,1 +1,1 @@
-"""Eager reference models: one file a framework."""
+"""Eager reference models; ``torch_albert`` holds the seven of PyTorch, the files beside it what they share."""

@@ -84,6 +84,7 @@ def _is_traced(tensor: Tensor) -> bool:
         or torch.jit.is_tracing()  # type: ignore[attr-defined]  # public, but not in its __all__
         or type(tensor) not in (Tensor, torch.nn.Parameter)  # fake, functional and proxy tensors hold no values
         or tensor.is_meta
+        or torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # inside vmap no value can be read
     )
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from albert_export.checkpoints.matching import canonical_name, check_shapes, match_names
-from albert_export.checkpoints.names import parameters, tied_names
+from albert_export.checkpoints.names import TIED_COPY_REASON, parameters, tied_names
 from albert_export.config import AlbertConfig
 from albert_export.errors import InputError, WeightsMismatchError
 from albert_export.models.torch_surgery import initialise
@@ -50,7 +50,12 @@ class Loaded:
         mismatched = {name for name, _, _ in self.mismatched}
         return {
             "missing_keys": [name for name in self.fresh if name not in mismatched],
-            "unexpected_keys": list(self.left_over),
+            # the reference knows the decoder's copies and the old buffers as its own
+            "unexpected_keys": [
+                name
+                for name, reason in self.left_over.items()
+                if reason != TIED_COPY_REASON and not name.endswith(("position_ids", "token_type_ids"))
+            ],
             "mismatched_keys": list(self.mismatched),
             "error_msgs": [],
         }

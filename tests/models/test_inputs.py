@@ -92,3 +92,18 @@ def test_tracing_leaves_the_checks_out_and_the_shapes_open() -> None:
     assert not {name for name in called if "aminmax" in name or "_local_scalar" in name}
     longer = torch.ones(3, 24, dtype=torch.long)
     torch.testing.assert_close(program.module()(longer).pooler_output, model(longer).pooler_output)
+
+
+def test_gradients_of_single_rows_are_taken_by_vmap() -> None:
+    model, ids = tiny_model("AlbertForTokenClassification"), tiny_ids()
+    weights = dict(model.named_parameters())
+
+    def loss(weights: dict[str, torch.Tensor], row: torch.Tensor) -> torch.Tensor:
+        value: torch.Tensor = torch.func.functional_call(model, weights, (row[None],), {"labels": row[None] % 2})[
+            "loss"
+        ]
+        return value
+
+    rows = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(weights, ids)
+    model(ids[1:], labels=ids[1:] % 2).loss.backward()
+    torch.testing.assert_close(rows["classifier.weight"][1], model.classifier.weight.grad)

@@ -270,7 +270,9 @@ def test_names_and_buffers_of_older_releases_are_read(tmp_path: Path) -> None:
     old["albert.embeddings.position_ids"] = torch.arange(24)[None]
     (tmp_path / "model.safetensors").unlink()
     torch.save(old, tmp_path / "pytorch_model.bin")
-    again: Any = AlbertForPreTraining.from_pretrained(tmp_path)
+    again: Any
+    again, info = AlbertForPreTraining.from_pretrained(tmp_path, output_loading_info=True)
+    assert info == {"missing_keys": [], "unexpected_keys": [], "mismatched_keys": [], "error_msgs": []}
     assert torch.equal(again(tiny_ids()).prediction_logits, model(tiny_ids()).prediction_logits)
     assert again.predictions.decoder.weight is again.get_input_embeddings().weight
 
