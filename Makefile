@@ -21,6 +21,8 @@ DEV_STAMP := $(VENV)/.installed-dev
 DEMO_STAMP := $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(VENV)/.installed-all)
 
 PYTEST_ARGS ?= -n 2
+PEERS := .venv-peers
+BENCH_SIZES ?= base
 DEMO_QUESTION := Who wrote the first program?
 DEMO_CONTEXT := Ada Lovelace wrote the first program for a machine that was never finished. \
 	Charles Babbage had drawn it, and the notes she added to its description are longer than the description itself.
@@ -64,6 +66,16 @@ format: $(DEV_STAMP)  ## mend formatting and what ruff can mend
 docs: $(DEV_STAMP)  ## write anew what in docs/ is generated from the code
 	$(BIN)/python tools/generate_cli_docs.py
 	$(BIN)/python tools/generate_embedding_vectors.py
+
+# What is compared with lives in an environment of its own: its packages pin other versions than ours.
+$(PEERS)/.installed: benchmarks/peers-requirements.txt | $(DEV_STAMP)
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --requirement benchmarks/peers-requirements.txt
+	@touch $@
+
+bench: $(PEERS)/.installed  ## measure export and ONNX Runtime against optimum's; BENCH_SIZES="base large xxlarge"
+	$(BIN)/python -m benchmarks.export_vs_optimum --peers $(PEERS)/bin/python --sizes $(BENCH_SIZES)
+	$(BIN)/python -m benchmarks.onnxruntime_latency --peers $(PEERS)/bin/python
 
 clean:  ## remove what builds, tests and the demo left; the environment stays
 	rm -rf build dist demo demo.rejected *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
