@@ -79,7 +79,9 @@ class Pool:
         """Signal-to-noise ratio of the artifact in dB: 20·log10(RMS of the output / RMS of the error)."""
         if self._squared_errors == 0.0:
             return math.inf if self._squares else math.nan
-        return 10.0 * math.log10(self._squares / self._squared_errors) if self._squares else -math.inf
+        if self._squares == 0.0:
+            return -math.inf
+        return 10.0 * (math.log10(self._squares) - math.log10(self._squared_errors))
 
     def add(self, other: Pool) -> None:
         """Take the figures of another pool in."""

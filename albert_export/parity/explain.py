@@ -56,6 +56,8 @@ def explain_miss(
         states = _read(bundle, result, runtime, case)
     except AlbertExportError as error:
         return Divergence("unknown", output, case.name, f"the hidden states cannot be read: {error}")
+    if not states:
+        return Divergence("unknown", output, case.name, "the artifact does not name its hidden states")
     exact, single = oracle.hidden_states(case.inputs)
     mask = case.inputs["attention_mask"].reshape(-1, case.shape[-1]).astype(bool)
     where = mask if places == "real" else ~mask & mask.any(-1, keepdims=True)
@@ -63,9 +65,11 @@ def explain_miss(
     agreed = 0.0
     for layer in range(len(exact)):
         place = f"layer {layer}" if layer else "embeddings"
-        if layer not in states:
-            detail = f"the artifact has no such layer: it applies {max(states, default=0)} of {len(exact) - 1}"
+        if layer > max(states):
+            detail = f"the artifact applies {max(states)} of {len(exact) - 1} layers"
             return Divergence(place, output, case.name, detail)
+        if layer not in states:  # merged into an operator that spans it
+            continue
         if states[layer].shape != exact[layer].shape:
             detail = f"hidden state of shape {list(states[layer].shape)} in place of {list(exact[layer].shape)}"
             return Divergence(place, output, case.name, detail)

@@ -94,6 +94,7 @@ def _open_up(graph: onnx.GraphProto) -> tuple[dict[str, int], dict[str, int]]:
             scanned[states] = done
             after = _HIDDEN.fullmatch(node.output[0])
             done = int(after[1]) if after else done
+            continue  # what leaves the loop is the last of its states
         for name in node.output:
             hidden = _HIDDEN.fullmatch(name)
             if hidden:

@@ -23,7 +23,8 @@ def summary(report: ParityReport) -> str:
     verdict = "parity holds" if report.ok else "PARITY MISSED"
     count = sum(len(artifact.cases) for artifact in report.artifacts)
     kind = "text and random ids" if report.text else "random ids only: the bundle has no tokenizer"
-    blocks.append(f"{verdict}: {count} cases ({kind}) against {_model(report)} in float64, {report.seconds:.1f} s")
+    cases = f"{count} case{'' if count == 1 else 's'}"
+    blocks.append(f"{verdict}: {cases} ({kind}) against {_model(report)} in float64, {report.seconds:.1f} s")
     return "\n".join(blocks)
 
 

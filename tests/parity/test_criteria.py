@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from albert_export.errors import UnknownNameError
+from albert_export.parity.criteria import CRITERIA, Criterion, Pool, criterion_for, measure
+
+EVERYWHERE = np.ones((2, 3), dtype=bool)
+
+
+def test_the_limit_is_a_multiple_of_the_noise_and_a_fraction_of_the_scale() -> None:
+    assert Criterion(noise_factor=4.0, scale_factor=1e-6).limit(2e-7, 3.0) == pytest.approx(8e-7 + 3e-6)
+
+
+def test_a_precision_without_a_criterion_is_an_error_that_lists_those_with_one() -> None:
+    assert criterion_for("fp32") is CRITERIA["fp32"]
+    with pytest.raises(UnknownNameError, match="fp32"):
+        criterion_for("int8")
+
+
+def test_the_figures_of_one_batch() -> None:
+    exact = np.array([[3.0, -4.0], [0.0, 5.0]])
+    single = np.array([[3.5, -4.0], [0.0, 5.0]], dtype=np.float32)
+    got = np.array([[3.0, -4.25], [0.0, 5.0]], dtype=np.float32)
+    pool = measure("a case", exact, single, got, np.ones((2,), dtype=bool))
+    assert (pool.count, pool.e0, pool.error, pool.worst_case) == (4, 0.5, 0.25, "a case")
+    assert pool.scale == pytest.approx(math.sqrt(50 / 4))
+    assert pool.snr_db == pytest.approx(10 * math.log10(50 / 0.0625))
+
+
+def test_only_the_chosen_places_count() -> None:
+    exact = np.zeros((2, 3))
+    got = np.array([[0, 0, 7.0], [0, 0.5, 7.0]])
+    where = np.array([[True, True, False], [True, True, False]])
+    pool = measure("case", exact, exact, got, where)
+    assert (pool.count, pool.error) == (4, 0.5)
+    assert measure("case", exact, exact, got, np.zeros((2, 3), dtype=bool)) == Pool()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_an_infinite_error_whatever_comes_later(bad: float) -> None:
+    exact = np.ones((2, 3))
+    got = exact.copy()
+    got[1, 1] = bad
+    pool = measure("bad", exact, exact, got, EVERYWHERE)
+    assert pool.error == math.inf
+    assert pool.snr_db == -math.inf
+    pool.add(measure("good", exact, exact, exact, EVERYWHERE))
+    assert (pool.error, pool.worst_case) == (math.inf, "bad")
+
+
+def test_signal_to_noise_at_its_ends() -> None:
+    zero, one = np.zeros((2, 3)), np.ones((2, 3))
+    assert measure("exact", one, one, one, EVERYWHERE).snr_db == math.inf
+    assert measure("no signal", zero, zero, one, EVERYWHERE).snr_db == -math.inf
+    assert math.isnan(measure("nothing at all", zero, zero, zero, EVERYWHERE).snr_db)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.integers(0, 2**32 - 1))
+def test_pooling_batches_is_measuring_them_as_one(rows: list[int], seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    parts = [generator.standard_normal((3, count, 2)) for count in rows]
+    pooled = Pool()
+    for index, (exact, single, got) in enumerate(parts):
+        pooled.add(measure(f"case {index}", exact, single, got, np.ones(len(exact), dtype=bool)))
+    exact, single, got = np.concatenate(parts, axis=1)
+    whole = measure(pooled.worst_case, exact, single, got, np.ones(len(exact), dtype=bool))
+    assert (pooled.count, pooled.e0, pooled.error) == (whole.count, whole.e0, whole.error)
+    assert pooled.scale == pytest.approx(whole.scale)
+    assert pooled.snr_db == pytest.approx(whole.snr_db)

@@ -1,0 +1,166 @@
+"""On a miss, the first layer and output that diverge are named, whatever the form of the layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from albert_export.checkpoints import Checkpoint, open_checkpoint
+from albert_export.parity import check_parity
+from albert_export.parity.onnx_states import read_onnx_states
+from albert_export.parity.report import Divergence
+from albert_export.runtimes.onnxruntime_runtime import OnnxRuntime
+from tests.parity.conftest import MakeBundle, MakeCheckpoint
+from tests.parity.edits import (
+    Edit,
+    disturb_after,
+    disturb_turn,
+    disturb_weight,
+    edited,
+    mask_ignored,
+    one_layer_fewer,
+    unchanged,
+)
+from tests.parity.fakes import Arrays, check_spoiled
+
+# Four layers in two groups: the first turn of the second group's loop is layer 3.
+QA = "question-answering"
+INPUTS = {
+    "input_ids": np.array([[2, 5, 9, 3]]),
+    "attention_mask": np.array([[1, 1, 1, 1]]),
+    "token_type_ids": np.array([[0, 0, 1, 1]]),
+}
+
+
+@pytest.fixture
+def explain(bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path) -> Any:
+    def run(edit: Edit, task: str = QA, checkpoint: dict[str, Any] | None = None, **options: Any) -> Divergence | None:
+        bundle = edited(bundle_of(task, checkpoint, **options), tmp_path, edit)
+        report = check_parity(bundle, model=checkpoint_of(task, **(checkpoint or {})), explain=True)
+        (artifact,) = report.artifacts
+        assert (artifact.divergence is None) is report.ok
+        if artifact.divergence is not None:
+            assert artifact.divergence.place in report.summary_table()
+            assert artifact.divergence.place in report.to_markdown()
+        return artifact.divergence
+
+    return run
+
+
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+def test_nothing_is_explained_where_nothing_is_wrong(explain: Any, layers: str) -> None:
+    assert explain(unchanged, layers=layers) is None
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3, 4])
+def test_a_layer_that_is_written_out(explain: Any, layer: int) -> None:
+    found = explain(disturb_after(layer), layers="unrolled")
+    assert (found.place, found.output) == (f"layer {layer}", "start_logits")
+    assert "max error 1." in found.detail
+
+
+@pytest.mark.parametrize(
+    ("group", "turn", "place"), [(0, 0, "layer 1"), (0, 1, "layer 2"), (1, 0, "layer 3"), (1, 1, "layer 4")]
+)
+def test_a_turn_of_a_loop(explain: Any, group: int, turn: int, place: str) -> None:
+    assert explain(disturb_turn(group, turn), layers="rolled").place == place
+
+
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+def test_the_embeddings(explain: Any, layers: str) -> None:
+    assert explain(disturb_weight("word_embeddings"), layers=layers).place == "embeddings"
+
+
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+def test_the_head(explain: Any, layers: str) -> None:
+    found = explain(disturb_weight("qa_outputs.bias"), layers=layers)
+    assert (found.place, found.output) == ("head", "start_logits")
+    assert "all 4 layers agree" in found.detail
+
+
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+def test_the_mask_is_used_first_in_layer_1(explain: Any, layers: str) -> None:
+    assert explain(mask_ignored, layers=layers).place == "layer 1"
+
+
+def test_a_loop_that_stops_early(explain: Any) -> None:
+    found = explain(one_layer_fewer, layers="rolled")
+    assert found.place == "layer 4"
+    assert "3 of 4" in found.detail
+
+
+def test_the_first_output_that_misses_is_named(explain: Any) -> None:
+    found = explain(disturb_weight("sop_classifier.classifier.bias"), "pretraining", layers="rolled")
+    assert (found.place, found.output) == ("head", "sop_logits")
+
+
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+def test_the_last_layer_is_read_where_its_state_is_an_output_of_the_model(
+    layers: str, explain: Any, bundle_of: MakeBundle
+) -> None:
+    """Such a value bears the output's name, and not ``hidden_4``."""
+    bundle = bundle_of("feature-extraction", layers=layers)
+    with OnnxRuntime.open(bundle, bundle.select()) as runtime:
+        states = read_onnx_states(bundle.file(bundle.select()), runtime, [INPUTS])
+        outputs = runtime.run(**INPUTS)
+    assert sorted(states) == [0, 1, 2, 3, 4]
+    assert (states[4] == outputs["last_hidden_state"]).all()
+    found = explain(disturb_weight("pooler.bias"), "feature-extraction", layers=layers)
+    assert (found.place, found.output) == ("head", "pooler_output")
+
+
+def test_multiple_choice_and_fixed_batches(explain: Any) -> None:
+    assert explain(disturb_turn(1, 0), "multiple-choice", batch=2, choices=3).place == "layer 3"
+
+
+def test_large_weights_in_a_file_of_their_own(
+    bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path
+) -> None:
+    bundle = bundle_of(QA)
+    model = onnx.load(bundle.file(bundle.select()))
+    path = tmp_path / "model.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="model.onnx_data", size_threshold=0)
+    with OnnxRuntime.open_file(path, task=bundle.task, config=bundle.config) as runtime:
+        apart = read_onnx_states(path, runtime, [INPUTS])
+    with OnnxRuntime.open(bundle, bundle.select()) as runtime:
+        whole = read_onnx_states(bundle.file(bundle.select()), runtime, [INPUTS])
+    assert sorted(apart) == sorted(whole) == [0, 1, 2, 3, 4]
+    assert all((apart[layer] == whole[layer]).all() for layer in whole)
+
+
+def test_a_miss_of_a_check_alone_is_said_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, bundle_of: MakeBundle, opened: Checkpoint
+) -> None:
+    def spoil(inputs: Arrays, outputs: Arrays) -> Arrays:
+        if inputs["input_ids"].shape[1] not in (1, 2, 16, 24, 37, 39, 40):
+            outputs["start_logits"] += 1e-3
+        return outputs
+
+    report = check_spoiled(monkeypatch, bundle_of(QA), opened, spoil, explain=True)
+    found = report.artifacts[0].divergence
+    assert found is not None
+    assert found.place == "unknown"
+    assert "row alone" in found.detail
+
+
+def test_an_artifact_without_named_states_says_so(
+    bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path
+) -> None:
+    def nameless(model: onnx.ModelProto) -> None:
+        disturb_weight("qa_outputs.bias")(model)
+        for node in model.graph.node:
+            node.name = ""
+            for names in (node.input, node.output):
+                for index, name in enumerate(names):
+                    if name.startswith("hidden_"):
+                        names[index] = f"value_{name}"
+
+    changed = edited(bundle_of(QA), tmp_path, nameless)
+    report = check_parity(changed, model=open_checkpoint(checkpoint_of(QA)), explain=True)
+    found = report.artifacts[0].divergence
+    assert found is not None
+    assert (found.place, found.output) == ("unknown", "start_logits")
