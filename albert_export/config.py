@@ -27,7 +27,7 @@ _POSITIVE = (
     "max_position_embeddings",
     "type_vocab_size",
 )
-_PROBABILITIES = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob")
+_PROBABILITIES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 _TOKEN_IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 _FLAGS = ("output_attentions", "output_hidden_states", "return_dict", "tie_word_embeddings")
 
@@ -53,7 +53,7 @@ class AlbertConfig:
         type_vocab_size: Number of segments.
         initializer_range: Standard deviation of fresh weights.
         layer_norm_eps: Added to the variance in layer normalisation.
-        classifier_dropout_prob: Dropout before a classifier, 0 to 1.
+        classifier_dropout_prob: Dropout before a classifier, 0 to 1; None for ``hidden_dropout_prob``.
         position_embedding_type: One of :data:`POSITION_EMBEDDING_TYPES`.
         pad_token_id: Id of ``<pad>``; its word embedding starts as zeros.
         bos_token_id: Id of ``[CLS]``.
@@ -94,7 +94,7 @@ class AlbertConfig:
         type_vocab_size: int = 2,
         initializer_range: float = 0.02,
         layer_norm_eps: float = 1e-12,
-        classifier_dropout_prob: float = 0.1,
+        classifier_dropout_prob: float | None = 0.1,
         position_embedding_type: str = "absolute",
         pad_token_id: int | None = 0,
         bos_token_id: int | None = 2,
@@ -187,6 +187,11 @@ class AlbertConfig:
             _require(name, getattr(self, name), "a whole number of at least 1", lambda v: _is_int(v) and v >= 1)
         for name in _PROBABILITIES:
             _require(name, getattr(self, name), "a number from 0 to 1", lambda v: _is_number(v) and 0 <= v <= 1)
+        if self.classifier_dropout_prob is not None:
+            rule = "None or a number from 0 to 1"
+            _require(
+                "classifier_dropout_prob", self.classifier_dropout_prob, rule, lambda v: _is_number(v) and 0 <= v <= 1
+            )
         for name in _TOKEN_IDS:
             rule = "None or a whole number of at least 0"
             _require(name, getattr(self, name), rule, lambda v: v is None or (_is_int(v) and v >= 0))
@@ -236,6 +241,12 @@ class AlbertConfig:
     def num_labels(self, count: int) -> None:
         if count != len(self.id2label):
             self._set_labels(count, None, None)
+
+    @property
+    def head_dropout_prob(self) -> float:
+        """Dropout before a classifier: ``classifier_dropout_prob``, or else ``hidden_dropout_prob``."""
+        chosen = self.classifier_dropout_prob
+        return self.hidden_dropout_prob if chosen is None else chosen
 
     @property
     def use_return_dict(self) -> bool:

@@ -57,7 +57,7 @@ def test_fields_may_be_given_by_position():
         ({"num_hidden_layers": 2.0}, "num_hidden_layers must be a whole number of at least 1; received 2.0"),
         ({"max_position_embeddings": True}, "max_position_embeddings must be a whole number of at least 1"),
         ({"hidden_dropout_prob": 1.5}, "hidden_dropout_prob must be a number from 0 to 1; received 1.5"),
-        ({"classifier_dropout_prob": None}, "classifier_dropout_prob must be a number from 0 to 1"),
+        ({"classifier_dropout_prob": 2}, "classifier_dropout_prob must be None or a number from 0 to 1; received 2"),
         ({"initializer_range": -0.1}, "initializer_range must be a number of at least 0; received -0.1"),
         ({"layer_norm_eps": 0}, "layer_norm_eps must be a number above 0; received 0"),
         ({"hidden_act": "gleu"}, "hidden_act must be one of gelu, gelu_new, relu, silu, swish; received gleu"),
@@ -139,6 +139,11 @@ def test_update_keeps_labels_and_names_consistent():
     assert config.id2label == {0: "a", 1: "b", 2: "c"}
     config.update({"num_labels": 4})
     assert config.id2label[3] == "LABEL_3"
+
+
+def test_a_classifier_without_a_dropout_of_its_own_takes_the_encoders():
+    assert AlbertConfig(hidden_dropout_prob=0.2).head_dropout_prob == 0.1
+    assert AlbertConfig(hidden_dropout_prob=0.2, classifier_dropout_prob=None).head_dropout_prob == 0.2
 
 
 def test_a_torch_dtype_is_written_by_its_name():
