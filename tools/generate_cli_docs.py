@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +13,7 @@ from pathlib import Path
 import click
 
 from albert_export.cli import program
+from albert_export.pipelines import PIPELINES, pipeline_class
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 WIDTH = 100
@@ -39,7 +44,34 @@ def render() -> str:
         context = click.Context(command, info_name=path, max_content_width=WIDTH, terminal_width=WIDTH)
         context.help_option_names = ["-h", "--help"]
         sections.append(f"## {path}\n\n```text\n{command.get_help(context)}\n```\n")
+    sections.append(_options_of_the_heads())
     return "\n".join(sections)
+
+
+def _options_of_the_heads() -> str:
+    """Return what ``run -o NAME=VALUE`` takes, from the pipelines' own dataclasses."""
+    lines = [
+        "## Options of the heads",
+        "",
+        "What `albert-export run DIR -o NAME=VALUE` takes, and what the pipelines take as keyword arguments.",
+        "",
+        "| head | option | default | |",
+        "|---|---|---|---|",
+    ]
+    for task in PIPELINES:
+        options = pipeline_class(task).options_class
+        meanings = _attributes(inspect.getdoc(options) or "")
+        for field in dataclasses.fields(options):
+            default = json.dumps(field.default).strip('"')
+            lines.append(f"| {task} | `{field.name}` | `{default}` | {meanings[field.name]} |")
+    return "\n".join(lines) + "\n"
+
+
+def _attributes(docstring: str) -> dict[str, str]:
+    """Return the entries of the section ``Attributes``, each on one line of Markdown."""
+    section = docstring.partition("Attributes:\n")[2]
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()).replace("``", "`").replace("|", "\\|") for name, text in entries}
 
 
 def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:

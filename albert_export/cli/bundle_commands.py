@@ -10,6 +10,7 @@ from albert_export.cli.options import (
     DIRECTORY,
     Command,
     checkpoint_options,
+    complete_checkpoint,
     completing,
     json_option,
     quiet_option,
@@ -65,6 +66,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
 @click.argument("bundle", metavar="DIR", type=DIRECTORY)
 @click.option(
     "--model",
+    shell_complete=complete_checkpoint,
     help="Checkpoint to compare with; by default the one named in the manifest. Its hash is compared first.",
 )
 @click.option(

@@ -10,6 +10,7 @@ from albert_export.cli.options import (
     DIRECTORY,
     Command,
     checkpoint_options,
+    complete_checkpoint,
     completing,
     json_option,
     quiet_option,
@@ -42,6 +43,7 @@ _ONNX = get_target("onnx")
 )
 @click.option(
     "--model",
+    shell_complete=complete_checkpoint,
     help="Checkpoint: a directory, or a hub id (owner/name); by default the built-in model, which is untrained.",
 )
 @click.option("--out", required=True, type=DIRECTORY, help="Bundle to write, or to add this artifact to.")

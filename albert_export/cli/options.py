@@ -55,6 +55,14 @@ def completing(names: Callable[[], Iterable[str]]) -> Callable[..., list[Complet
     return complete
 
 
+def complete_checkpoint(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the names of built-in models, and directories."""
+    from albert_export.builtin import BUILTIN_MODELS
+
+    named = [CompletionItem(name) for name in BUILTIN_MODELS if name.startswith(incomplete)]
+    return [*named, CompletionItem(incomplete, type="dir")]
+
+
 def json_option(what: str) -> Decorator[Any]:
     """``--json``: print ``what`` as one JSON value on stdout."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON on stdout.")
