@@ -1,0 +1,73 @@
+"""Load one ONNX file in ONNX Runtime and time it; a process of its own, so that memory is that of this file alone.
+
+Reads a JSON object from stdin: ``file``; ``shapes``, a list of ``[batch, sequence]``; ``threads`` of one run, or null;
+``vocabulary``, the number of ids; ``seconds`` for each shape.
+
+Prints one: ``load_seconds``; ``load_bytes`` and ``run_bytes``, the resident memory that loading, then running, added;
+``milliseconds``, the least of each shape; ``sample``, the start_logits of the first shape.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import psutil
+
+
+def main() -> None:
+    """Measure what stdin asks for."""
+    request = json.load(sys.stdin)
+    process = psutil.Process()
+    options = onnxruntime.SessionOptions()
+    if request["threads"] is not None:
+        options.intra_op_num_threads = request["threads"]
+    before = process.memory_info().rss
+    start = time.perf_counter()
+    session = onnxruntime.InferenceSession(request["file"], options, providers=["CPUExecutionProvider"])
+    load_seconds = time.perf_counter() - start
+    loaded = process.memory_info().rss
+    names = {value.name for value in session.get_inputs()}
+    milliseconds: dict[str, float] = {}
+    sample: list[float] = []
+    for batch, sequence in request["shapes"]:
+        feeds = _feeds(batch, sequence, request["vocabulary"], names)
+        if not sample:
+            sample = session.run(["start_logits"], feeds)[0].ravel().tolist()
+        milliseconds[f"{batch}x{sequence}"] = 1000 * _least_seconds(session, feeds, request["seconds"])
+    result = {
+        "load_seconds": load_seconds,
+        "load_bytes": loaded - before,
+        "run_bytes": process.memory_info().rss - before,
+        "milliseconds": milliseconds,
+        "sample": sample,
+    }
+    print(json.dumps(result))
+
+
+def _feeds(batch: int, sequence: int, vocabulary: int, names: set[str]) -> dict[str, Any]:
+    generator = np.random.default_rng([batch, sequence])
+    feeds = {
+        "input_ids": generator.integers(5, vocabulary, (batch, sequence)),
+        "attention_mask": np.ones((batch, sequence), np.int64),
+        "token_type_ids": np.zeros((batch, sequence), np.int64),
+    }
+    return {name: value for name, value in feeds.items() if name in names}
+
+
+def _least_seconds(session: Any, feeds: dict[str, Any], budget: float) -> float:
+    session.run(None, feeds)  # the first run allocates
+    times: list[float] = []
+    while sum(times) < budget or len(times) < 3:
+        start = time.perf_counter()
+        session.run(None, feeds)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+if __name__ == "__main__":
+    main()
