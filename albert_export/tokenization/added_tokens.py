@@ -114,7 +114,7 @@ class AddedVocabulary:
 
     def put(self, index: int, token: AddedToken) -> None:
         """Give ``token`` the id ``index``."""
-        self.by_id[index] = token
+        self.by_id[index] = replace(token, normalized=token.is_normalized)
         self.ids[token.content] = index
         self._cut = None
 

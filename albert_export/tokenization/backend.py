@@ -124,11 +124,14 @@ def read(path: str | Path) -> Tokenizer:
     try:
         text = Path(path).read_text(encoding="utf-8")
         backend: Tokenizer = tokenizers.Tokenizer.from_str(text)
-        return backend
     except OSError as error:
         reason = error.strerror or str(error)
     except Exception as error:  # noqa: BLE001 - the library raises bare Exception
         reason = str(error)
+    else:
+        if backend.get_vocab_size():
+            return backend
+        reason = "it has no vocabulary"
     raise TokenizerError(
         "tokenizer.json must be a readable file of the tokenizers library",
         received=f"{path}: {reason}",
@@ -144,7 +147,8 @@ def to_json(backend: Tokenizer) -> str:
     tree = json.loads(backend.to_str())
     tree["truncation"] = tree["padding"] = None
     _add_older_keys(tree)
-    return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
+    # Compact: an indented vocabulary of 30,000 pieces is a third larger and takes a second to write.
+    return json.dumps(tree, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def from_json(text: str) -> Tokenizer:
@@ -170,8 +174,9 @@ def _assemble(normalizer: dict[str, Any], pre_tokenizer: dict[str, Any], decoder
         "decoder": decoder,
         "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0]], "byte_fallback": False},
     }
+    tokenizers = tokenizers_module()
     try:
-        backend: Tokenizer = tokenizers_module().Tokenizer.from_str(json.dumps(tree))
+        backend: Tokenizer = tokenizers.Tokenizer.from_str(json.dumps(tree))
         return backend
     except Exception as error:
         raise TokenizerError("the vocabulary's normalisation rules must be whole", received=str(error)) from error
@@ -201,6 +206,8 @@ def _add_older_keys(node: Any) -> None:
             node["add_prefix_space"] = node.get("prepend_scheme", "always") != "never"
             if node.get("split") is True:
                 del node["split"]  # the default, unknown to older versions
+        if node.get("ignore_merges") is False:
+            del node["ignore_merges"]  # as well
         if node.get("type") == "BPE" and all(len(m) == 2 and " " not in "".join(m) for m in node["merges"]):
             node["merges"] = [merge if isinstance(merge, str) else " ".join(merge) for merge in node["merges"]]
         for key in ("normalizer", "pre_tokenizer", "decoder", "model", "normalizers", "pretokenizers", "decoders"):

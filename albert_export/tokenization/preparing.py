@@ -144,7 +144,9 @@ class InputPreparation(SpecialTokens):
     ) -> dict[str, Any]:
         """One row, complete: what :meth:`prepare_for_model` returns as lists."""
         row = self._prepare(ids, pair_ids, options, plan)
-        row = self._pad_row(row, plan.padding, plan.max_length, options)
+        # A row without any token stays empty, in transformers 4.37.2 too.
+        padding = plan.padding if row["input_ids"] else PaddingStrategy.DO_NOT_PAD
+        row = self._pad_row(row, padding, plan.max_length, options)
         if options.return_length:
             row["length"] = len(row["input_ids"])
         return row
