@@ -42,8 +42,13 @@ class Job(Generic[RequestT, OptionsT]):
 
     @property
     def encoded(self) -> Encoded:
-        """The whole text."""
+        """The whole text; of several that are encoded apart, the first."""
         return self.windows[0].encoded
+
+    @property
+    def cut(self) -> bool:
+        """Whether something had to be left out."""
+        return any(window.encoded.cut for window in self.windows)
 
 
 class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
@@ -141,7 +146,7 @@ class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
         """
         settled: OptionsT = self.options() if options is None else options
         jobs = [self.prepare(request, settled) for request in requests]
-        report_cut(jobs, self.max_length)
+        report_cut(sum(job.cut for job in jobs), len(jobs), self.max_length)
         return self.finish(jobs, batch_size=batch_size)
 
     def _call(self, first: object, second: object, options: OptionsT, batch_size: int) -> Any:
@@ -202,11 +207,10 @@ class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
         return f"<{type(self).__name__} on {self.runtime.device}>"
 
 
-def report_cut(jobs: Iterable[Job[Any, Any]], max_length: int) -> None:
+def report_cut(cut: int, total: int, max_length: int) -> None:
     """Say in the log how many texts did not fit."""
-    cut = [job.encoded.cut for job in jobs]
-    if any(cut):
-        _log.warning("%d of %d texts had more than %d tokens and were cut", sum(cut), len(cut), max_length)
+    if cut:
+        _log.warning("%d of %d texts had more than %d tokens and were cut", cut, total, max_length)
 
 
 def records_of(first: object, second: object, names: tuple[str, ...]) -> tuple[list[Mapping[str, Any]], bool]:

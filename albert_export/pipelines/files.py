@@ -50,7 +50,7 @@ def run_lines(
     check_count("batch_size", batch_size)
     settled = pipeline.options(**options)
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
-    cut = []
+    cut = total = 0
     while batch := list(islice(numbered, batch_size * _AHEAD)):
         jobs, ids = [], []
         for number, line in batch:
@@ -62,8 +62,8 @@ def run_lines(
             ids.append({"id": record["id"]} if "id" in record else {})
         for own, result in zip(ids, pipeline.finish(jobs, batch_size=batch_size), strict=True):
             yield {**own, "result": to_json(result)}
-        cut += [job for job in jobs if job.encoded.cut]
-    report_cut(cut, pipeline.max_length)
+        cut, total = cut + sum(job.cut for job in jobs), total + len(jobs)
+    report_cut(cut, total, pipeline.max_length)
 
 
 def run_file(
@@ -138,27 +138,29 @@ def _count(source: Path) -> int | None:
 @contextlib.contextmanager
 def _replacing(target: Path) -> Iterator[IO[str]]:
     """Open a file beside ``target`` that takes its place when the block ends well, and goes away when not."""
-    if target.exists() and not target.is_file() and not target.is_dir():  # a device or a pipe is written to
-        with target.open("w", encoding="utf-8", newline="\n") as out:
-            yield out
-        return
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
+    direct = target.exists() and not target.is_file() and not target.is_dir()  # a device or a pipe
+    part = target if direct else target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    with _told(target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        out = part.open("x", encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise _unwritable(target, error) from error
+        out = part.open("w" if direct else "x", encoding="utf-8", newline="\n")
     try:
-        with out:
+        try:
             yield out
-            with _told(target):
-                out.flush()
+        except BaseException:
+            with contextlib.suppress(OSError):  # what is buffered goes the way of what failed
+                out.close()
+            raise
+        with _told(target), out:
+            out.flush()
+            if not direct:
                 os.fsync(out.fileno())
-        with _told(target):
-            part.replace(target)
+        if not direct:
+            with _told(target):
+                part.replace(target)
     finally:
-        part.unlink(missing_ok=True)
+        if not direct:
+            part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -166,12 +168,8 @@ def _told(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unwritable(target, error) from error
-
-
-def _unwritable(target: Path, error: OSError) -> InputError:
-    return InputError(
-        "the output must be a file that can be written",
-        received=f"{target}: {error.strerror}",
-        fix="name a file in a directory that exists, with room for it",
-    )
+        raise InputError(
+            "the output must be a file that can be written",
+            received=f"{target}: {error.strerror}",
+            fix="name a file in a directory that exists, with room for it",
+        ) from error

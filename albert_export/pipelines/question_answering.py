@@ -171,10 +171,10 @@ class QuestionAnsweringPipeline(
             )
         longest = options.max_seq_len or min(MAX_SEQ_LEN, self.max_length)
         room = longest - (len(encoded) - len(encoded.text_range(1)))
-        if len(encoded) > longest and room < 2 * options.max_answer_len:
+        if len(encoded) > longest and room < options.max_answer_len:
             raise InputError(
-                f"a question must leave room for {2 * options.max_answer_len} tokens of the context in {longest}",
-                received=f"{len(encoded.text_range(0))} tokens",
+                f"a question must leave room, within {longest} tokens, for an answer of {options.max_answer_len}",
+                received=f"a question of {len(encoded.text_range(0))} tokens",
                 fix="shorten the question, or raise max_seq_len",
             )
         return encoded.windows(1, longest, options.doc_stride)
