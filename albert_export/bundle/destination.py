@@ -82,7 +82,7 @@ def _holds_current_directory(path: Path) -> bool:
 
 
 def _is_mount(path: Path) -> bool:
-    if path.is_mount():
+    if os.path.ismount(path):  # not Path.is_mount, which Windows lacks before Python 3.12
         return True
     # A bind mount within one file system (as containers make) shows only in the kernel's list.
     try:

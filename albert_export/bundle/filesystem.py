@@ -63,19 +63,18 @@ def concerns(error: OSError, directory: Path) -> bool:
     return isinstance(error.filename, str | bytes) and Path(os.fsdecode(error.filename)).is_relative_to(directory)
 
 
-def make_parents(path: Path) -> list[Path]:
-    """Make the missing parents of ``path`` and return them, the innermost first."""
-    missing = [parent for parent in path.parents if not parent.exists()]
-    for parent in reversed(missing):
-        parent.mkdir(exist_ok=True)
-    return missing
+def missing_parents(path: Path) -> list[Path]:
+    """Return the parents of ``path`` that are not there, the innermost first."""
+    return [parent for parent in path.parents if not parent.exists()]
 
 
 def remove_empty(directories: list[Path]) -> None:
-    """Delete the directories, the innermost first, up to one that holds something."""
+    """Delete those of the directories that are there and empty, the innermost first."""
     for directory in directories:
         try:
             directory.rmdir()
+        except FileNotFoundError:
+            continue
         except OSError:
             return  # in use: it holds the bundle, or somebody else's files
 

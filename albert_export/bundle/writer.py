@@ -23,7 +23,7 @@ from albert_export.bundle.filesystem import (
     concerns,
     link_or_copy,
     log_failure,
-    make_parents,
+    missing_parents,
     remove_empty,
     sync_tree,
     told_plainly,
@@ -84,8 +84,10 @@ class BundleWriter:
         self._action = f"writing the bundle {self._destination}"
         with ExitStack() as resources:
             with told_plainly(self._action):
-                made = make_parents(self._destination)
-            resources.callback(remove_empty, made)
+                missing = missing_parents(self._destination)
+                resources.callback(remove_empty, missing)
+                for parent in reversed(missing):
+                    parent.mkdir(exist_ok=True)
             resources.enter_context(writer_lock(self._destination, timeout=self._timeout))
             resources.callback(self._clean)
             with told_plainly(self._action):

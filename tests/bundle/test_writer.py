@@ -33,6 +33,22 @@ def test_missing_parents_are_made_and_taken_away_again_when_nothing_is_written(t
     assert Bundle.open(tmp_path / "a/b/qa").manifest.task == TASK
 
 
+def test_parents_that_were_made_before_one_failed_are_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.mkdir
+
+    def mkdir(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.name == "c":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(BundleError, match="disk full"):
+        write_bundle(tmp_path / "a/b/c/d/qa")
+    assert names(tmp_path) == []
+
+
 def test_parents_that_someone_else_began_to_use_stay(tmp_path: Path) -> None:
     with open_writer(tmp_path / "a/b/qa"):
         (tmp_path / "a/mine").write_text("mine")
