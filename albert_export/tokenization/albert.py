@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from albert_export._imports import require
 from albert_export.errors import TokenizerError
 from albert_export.tokenization.added_tokens import AddedToken
-from albert_export.tokenization.files import prefixed
+from albert_export.tokenization.files import prefixed, write_file
 from albert_export.tokenization.sentencepiece_model import SPACE, SentencePieceModel
 from albert_export.tokenization.slow import SlowTokenizer
 
@@ -186,7 +186,7 @@ def mask_like_a_word(mask_token: TokenLike) -> TokenLike:
 
 
 def write_vocabulary(data: bytes, directory: str | os.PathLike[str], name: str) -> tuple[str, ...]:
-    """Write a vocabulary file, unless the same bytes are there already.
+    """Write a vocabulary file and return its path, as a tuple of one.
 
     Raises:
         TokenizerError: ``directory`` is not there.
@@ -194,6 +194,4 @@ def write_vocabulary(data: bytes, directory: str | os.PathLike[str], name: str) 
     path = Path(directory) / name
     if not path.parent.is_dir():
         raise TokenizerError("the vocabulary goes into an existing directory", received=str(directory))
-    if not path.is_file() or path.read_bytes() != data:
-        path.write_bytes(data)
-    return (str(path),)
+    return (write_file(path, data),)

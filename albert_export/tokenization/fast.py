@@ -269,8 +269,7 @@ class FastTokenizer(TokenizerBase):
             written += self.save_vocabulary(directory, filename_prefix)
         if not legacy_format:
             path = directory / files.prefixed(files.TOKENIZER_FILE, filename_prefix)
-            path.write_text(backends.to_json(self._tokenizer), encoding="utf-8", newline="\n")
-            written += (str(path),)
+            written += (files.write_file(path, backends.to_json(self._tokenizer).encode("utf-8")),)
         return written
 
 

@@ -291,6 +291,21 @@ def prefixed(name: str, prefix: str | None) -> str:
 
 def write_json(path: Path, value: Any) -> str:
     """Write ``value`` with sorted keys, so that the same settings give the same bytes; returns the path."""
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    path.write_text(text, encoding="utf-8", newline="\n")
+    return write_file(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8"))
+
+
+def write_file(path: Path, data: bytes) -> str:
+    """Put a whole file at ``path``, or leave what was there; returns the path.
+
+    Never writes into the old file: it may be a hard link that another directory shares.
+    """
+    if path.is_file() and path.read_bytes() == data:
+        return str(path)
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_bytes(data)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
     return str(path)

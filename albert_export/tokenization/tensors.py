@@ -47,7 +47,7 @@ def _numpy_array(value: Any) -> Any:
 
     array = numpy.asarray(value)
     # Windows with numpy 1 would make int32 here.
-    return array.astype(numpy.int64) if array.dtype.kind == "i" else array
+    return array.astype(numpy.int64, copy=False) if array.dtype.kind == "i" else array
 
 
 def is_tensor(value: object) -> bool:

@@ -102,6 +102,29 @@ def test_a_tokenizer_saves_over_itself(tmp_path: Path) -> None:
     assert answers(AlbertTokenizerFast.from_pretrained(tmp_path)) == answers(MAKERS["fast"]())
 
 
+def test_saving_replaces_files_and_writes_into_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was there may be a hard link of another directory's file, and stays whole when writing fails."""
+    MAKERS["fast"]().save_pretrained(tmp_path / "a")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+    (tmp_path / "b").mkdir()
+    for name in before:
+        (tmp_path / "b" / name).hardlink_to(tmp_path / "a" / name)
+    changed = MAKERS["fast"](do_lower_case=False, additional_special_tokens=["<e1>"])
+    changed.save_pretrained(tmp_path / "b")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == before
+    after = {path.name: path.read_bytes() for path in (tmp_path / "b").iterdir()}
+    assert after["tokenizer.json"] != before["tokenizer.json"]
+
+    def full(path: Path, data: bytes) -> None:
+        path.open("wb").close()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(TokenizerError, match="No space left"):
+        MAKERS["fast"]().save_pretrained(tmp_path / "b")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "b").iterdir()} == after
+
+
 def test_a_fast_tokenizer_without_its_vocabulary_file(tmp_path: Path) -> None:
     MAKERS["fast"]().save_pretrained(tmp_path / "a", legacy_format=False)
     made = AlbertTokenizerFast.from_pretrained(tmp_path / "a")
