@@ -84,6 +84,12 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     shell_complete=completing(lambda: REPORT_FORMS),
     help=f"Also write the report into DIR/parity/: {', '.join(REPORT_FORMS)}, separated by commas.",
 )
+@click.option(
+    "--record/--no-record",
+    default=True,
+    show_default=True,
+    help="Put the verdict into the manifest; --no-record for a bundle that must not be written.",
+)
 @click.option("--explain", is_flag=True, help="On a miss, name the first layer and output that diverge.")
 @click.option("--device", default="auto", show_default=True, help="Device that the artifacts run on.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the random cases.")
@@ -97,6 +103,7 @@ def parity_command(
     model: str | None,
     targets: str,
     forms: tuple[str, ...],
+    record: bool,
     explain: bool,
     device: str,
     seed: int,
@@ -110,10 +117,12 @@ def parity_command(
 
     Exit code 1 on a miss; 2 when nothing could be compared, as when the reference checkpoint is not found.
     """
-    from albert_export.parity import check_parity, write_reports
+    from albert_export.bundle import Bundle
+    from albert_export.parity import check_parity, record_parity, write_reports
 
+    opened = Bundle.open(bundle)
     report = check_parity(
-        bundle,
+        opened,
         model=model,
         targets=_names(targets) if targets != "all" else "all",
         revision=revision,
@@ -124,12 +133,15 @@ def parity_command(
         seed=seed,
         progress=progress(quiet),
     )
-    if forms:
-        write_reports(report, bundle, forms=forms)
     if as_json:
         print_json(report.to_dict())
     else:
         click.echo(report.summary_table())
+    # Last, so that a bundle that cannot be written does not cost the result.
+    if record:
+        record_parity(opened, report, forms=forms)
+    elif forms:
+        write_reports(report, bundle, forms=forms)
     ctx.exit(0 if report.ok else 1)
 
 

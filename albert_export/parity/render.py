@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from albert_export.parity.report import ArtifactResult, OutputResult, ParityReport
 
@@ -126,8 +126,11 @@ def worst(report: ParityReport) -> str:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], first_number: int) -> list[str]:
     rule = ["---:" if column >= first_number else "---" for column in range(len(header))]
-    line: Callable[[Sequence[str]], str] = lambda cells: f"| {' | '.join(map(_escape, cells))} |"  # noqa: E731
-    return [line(header), f"|{'|'.join(rule)}|", *map(line, rows)]
+    return [_line(header), f"|{'|'.join(rule)}|", *map(_line, rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_escape, cells))} |"
 
 
 def _cells(output: OutputResult) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +75,13 @@ class CheckResult:
         name: ``finite``, ``row alone`` or ``repeated run``.
         ok: Whether it holds; None where the artifact's fixed shape leaves nothing to check.
         detail: What was checked and what was found.
+        differences: Output name -> the largest difference that was found, for checks that compare two answers.
     """
 
     name: str
     ok: bool | None
     detail: str
+    differences: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

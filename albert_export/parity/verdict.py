@@ -88,4 +88,4 @@ def _check(name: str, measured: Measured, limits: Mapping[str, float]) -> CheckR
     ]
     compared = "within the limits" if measured.differences else "no output to compare"
     detail = f"{measured.detail}, {', '.join(over) or compared}"
-    return CheckResult(name, bool(measured.differences) and not over, detail)
+    return CheckResult(name, bool(measured.differences) and not over, detail, measured.differences)

@@ -80,7 +80,16 @@ def test_parity_is_0_where_it_holds_and_writes_the_reports(invoke: Invoke, bundl
     assert report["ok"]
     assert report["seed"] == 3
     assert (bundle / "parity" / "report.md").read_text(encoding="utf-8").startswith("# ")
-    Bundle.open(bundle)
+    (artifact,) = Bundle.open(bundle).manifest.artifacts
+    assert artifact.parity is not None
+    assert (artifact.parity["ok"], artifact.parity["seed"]) == (True, 3)
+
+
+def test_parity_leaves_a_bundle_as_it_is_when_told_to(invoke: Invoke, bundle: Path) -> None:
+    before = (bundle / "manifest.json").read_bytes()
+    assert invoke("parity", bundle, "--no-record").exit_code == 0
+    assert (bundle / "manifest.json").read_bytes() == before
+    assert not (bundle / "parity").exists()
 
 
 def test_a_miss_is_exit_code_1_and_the_report_still_comes(
@@ -92,6 +101,9 @@ def test_a_miss_is_exit_code_1_and_the_report_still_comes(
     result = invoke("parity", bundle, "--json", "-q")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["ok"] is False
+    (artifact,) = Bundle.open(bundle).manifest.artifacts
+    assert artifact.parity is not None
+    assert artifact.parity["ok"] is False
 
 
 @pytest.mark.parametrize(

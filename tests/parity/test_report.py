@@ -188,6 +188,15 @@ def test_the_verdict_is_recorded_in_the_bundle(copied: Bundle, opened: Checkpoin
     assert not (copied.path / "parity/report.md").exists()
 
 
+def test_nothing_is_written_where_the_verdict_is_known(copied: Bundle, opened: Checkpoint) -> None:
+    made = check_parity(copied, model=opened)
+    recorded = record_parity(copied, made)
+    before = (copied.path / "manifest.json").stat()
+    assert record_parity(recorded, made) is recorded
+    after = (copied.path / "manifest.json").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
 def test_a_newer_report_takes_the_place_of_the_older(copied: Bundle, opened: Checkpoint) -> None:
     for seed in (1, 2):
         made = check_parity(Bundle.open(copied.path), model=opened, seed=seed)
