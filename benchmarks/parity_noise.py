@@ -1,0 +1,130 @@
+"""Measure how far correct artifacts lie from the eager model, in units of the eager model's own noise.
+
+The criterion of parity is ``max |artifact - float64| <= noise_factor * e0 + scale_factor * scale``. For every head,
+seed and width of the weights a model is made, exported in both forms of the layers, and compared on the usual cases.
+Printed are quantiles of ``error / e0`` for each output and kind of places, and the largest ``error / limit``; the same
+for the largest difference between a row alone and in a batch. The last row is over all.
+
+Usage: ``python -m benchmarks.parity_noise [--size tiny] [--seeds 20] [--tasks qa mlm …] [--json FILE]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from albert_export.tasks import TASKS, Task, get_task
+from benchmarks.measuring import save, table
+from benchmarks.seeded_checkpoint import SIZES
+
+#: Standard deviations of the weights: that of a model before training, and one at which attention is peaked and
+#: rounding errors grow from layer to layer.
+WIDTHS = (0.02, 0.1)
+QUANTILES = (0.5, 0.9, 0.99, 1.0)
+
+
+def main() -> None:
+    """Parse the arguments, measure, print, save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default="tiny")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--tasks", nargs="+", default=[task.name for task in TASKS])
+    parser.add_argument("--widths", nargs="+", type=float, default=list(WIDTHS))
+    parser.add_argument("--json", type=Path, help="where to write the results")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    figures: list[dict[str, Any]] = []
+    for task in [get_task(name) for name in arguments.tasks]:
+        for width in arguments.widths:
+            for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+                figures += _measure(task, arguments.size, width, seed)
+    print(_render(figures))
+    print(f"\n{time.perf_counter() - started:.0f} s")
+    save(arguments.json, "parity_noise", arguments, {"figures": figures})
+
+
+def _measure(task: Task, size: str, width: float, seed: int) -> list[dict[str, Any]]:
+    from albert_export.exporting import export
+    from albert_export.parity import check_parity
+
+    with tempfile.TemporaryDirectory() as scratch:
+        checkpoint, out = Path(scratch, "checkpoint"), Path(scratch, "out")
+        _write_checkpoint(task, size, width, seed, checkpoint)
+        for layers in ("rolled", "unrolled"):
+            export("onnx", model=checkpoint, task=task.name, out=out, layers=layers, parity=False)
+        report = check_parity(out, model=checkpoint, seed=seed)
+    figures = []
+    for artifact in report.artifacts:
+        limits = {output.output: output for output in artifact.outputs if output.places == "real"}
+        found = [(output.output, output.places, output, output.error) for output in artifact.outputs if output.count]
+        for check in artifact.checks:
+            if check.name == "row alone":
+                found += [(name, check.name, limits[name], apart) for name, apart in check.differences.items()]
+        figures += [
+            {
+                "task": task.name,
+                "output": name,
+                "at": at,
+                "width": width,
+                "seed": seed,
+                "layers": artifact.layers,
+                "e0": judged.e0,
+                "scale": judged.scale,
+                "error": error,
+                "of_e0": error / judged.e0,
+                "of_scale": error / judged.scale,
+                "of_limit": error / judged.limit,
+            }
+            for name, at, judged, error in found
+        ]
+    return figures
+
+
+def _write_checkpoint(task: Task, size: str, width: float, seed: int, directory: Path) -> None:
+    import torch
+
+    from albert_export import AlbertConfig
+    from albert_export.builtin import builtin_directory
+    from albert_export.models import torch_albert
+
+    torch.manual_seed(seed)
+    config = AlbertConfig(**SIZES[size], initializer_range=width, architectures=[task.torch_class])
+    model = getattr(torch_albert, task.torch_class)(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 1:  # fresh biases are 0 and normalisations 1: nothing is rounded there
+                parameter.add_(torch.randn_like(parameter) * width)
+    model.save_pretrained(directory)
+    for file in builtin_directory().iterdir():
+        if "token" in file.name or file.name == "spiece.model":
+            shutil.copyfile(file, directory / file.name)
+
+
+def _render(figures: list[dict[str, Any]]) -> str:
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for figure in figures:
+        groups.setdefault(tuple(figure[key] for key in ("task", "output", "at", "width")), []).append(figure)
+    groups[("all", "", "", "")] = figures
+    rows = [
+        (
+            *key,
+            len(group),
+            *(f"{value:.2f}" for value in np.quantile([figure["of_e0"] for figure in group], QUANTILES)),
+            f"{max(figure['of_scale'] for figure in group):.1e}",
+            f"{max(figure['of_limit'] for figure in group):.2f}",
+        )
+        for key, group in groups.items()
+    ]
+    of_e0 = [f"error/e0 {quantile:.0%}" for quantile in QUANTILES]
+    return table(["task", "output", "at", "width", "runs", *of_e0, "max error/scale", "max error/limit"], rows)
+
+
+if __name__ == "__main__":
+    main()
