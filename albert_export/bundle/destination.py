@@ -34,7 +34,7 @@ def check_destination(out: str | os.PathLike[str]) -> Path:
             raise BundleError(
                 "the output must not hold the current directory, because it is replaced as a whole",
                 received=str(path),
-                fix=f"cd somewhere else and name it, or choose a directory below it, e.g. {path.name}/bundle",
+                fix=f"choose a directory below it, e.g. {path / 'bundle'}, or name it from somewhere else",
             )
         if _is_mount(path):
             raise BundleError(
