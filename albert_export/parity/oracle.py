@@ -36,7 +36,7 @@ class Reference:
 
 
 class Oracle:
-    """The eager model in float64 and in float32; both stay in memory until :meth:`close`.
+    """The eager model in float64 and in float32, both in memory.
 
     Args:
         checkpoint: Where the weights come from; never an artifact.
@@ -87,10 +87,6 @@ class Oracle:
             for dtype in DTYPES
         )
         return exact, single
-
-    def close(self) -> None:
-        """Free both models."""
-        self._models.clear()
 
     def _call(self, dtype: str, inputs: Mapping[str, Array], *, output_hidden_states: bool = False) -> Any:
         import torch
