@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from albert_export.errors import InputError
@@ -37,6 +37,7 @@ def test_a_long_text_is_several_with_the_question_in_each() -> None:
     assert [window.token_type_ids.tolist() for window in windows][2] == [0, 0, 0, 0, 1, 1, 1, 1, 1]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 6), st.integers(0, 60), st.integers(12, 30), st.integers(0, 40))
 def test_windows_cover_the_text_and_fit(asked: int, length: int, most: int, overlap: int) -> None:
     encoded = pair(asked, length)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from albert_export.pipelines.encoding import Encoded
@@ -86,6 +86,7 @@ def test_the_label_of_a_word(aggregation: str, expected: list[str]) -> None:
     assert labelled(aggregation) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(list(NAMES.values())), st.integers(1, 4)), min_size=1, max_size=12))
 def test_entities_are_in_order_and_apart(words: list[tuple[str, int]]) -> None:
     text = " ".join("x" * length for _, length in words)
@@ -116,6 +117,7 @@ def test_a_token_is_read_where_it_has_most_context() -> None:
     assert position.tolist() == [1, 2, 3, 4, 5, 2, 3, 4, 5, 6]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(6, 20), st.integers(0, 20))
 def test_every_token_is_read_once_and_is_itself(length: int, most: int, overlap: int) -> None:
     encoded = text_of(length)

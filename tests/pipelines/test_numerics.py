@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -22,6 +22,7 @@ def test_huge_logits_are_safe() -> None:
     assert log_sum_exp(np.array([1e6, 1e6])) == pytest.approx(1e6 + np.log(2))
 
 
+@settings(deadline=None)
 @given(vectors, st.floats(-50, 50))
 def test_softmax_sums_to_one_and_ignores_a_shift(logits: np.ndarray, shift: float) -> None:
     scores = softmax(logits)
@@ -30,11 +31,13 @@ def test_softmax_sums_to_one_and_ignores_a_shift(logits: np.ndarray, shift: floa
     np.testing.assert_allclose(softmax(logits.astype(np.float64) + shift), scores, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(vectors)
 def test_sigmoid_of_the_opposite_is_the_rest(logits: np.ndarray) -> None:
     np.testing.assert_allclose(sigmoid(logits) + sigmoid(-logits), 1)
 
 
+@settings(deadline=None)
 @given(vectors)
 def test_log_sum_exp_is_what_softmax_divides_by(logits: np.ndarray) -> None:
     values = logits.astype(np.float64)

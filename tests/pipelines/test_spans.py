@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from albert_export.pipelines.spans import Span, Spans, WindowLogits
@@ -89,6 +89,7 @@ def by_definition(windows: list[WindowLogits], max_tokens: int) -> tuple[list[tu
     return spans, math.exp(null.start[0]) / totals[0] * math.exp(null.end[0]) / totals[1]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3), st.integers(1, 7), st.integers(1, 9), st.integers(0, 2**32 - 1))
 def test_spans_are_those_of_the_definition(count: int, length: int, max_tokens: int, seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from albert_export.pipelines.encoding import encode
@@ -34,6 +34,7 @@ def test_widening_to_whole_words(text: str, part: str, whole: str) -> None:
     assert text[first:end] == whole
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.integers(0, 30), st.integers(0, 30))
 def test_widening_never_loses_what_was_there_but_white_space(text: str, a: int, b: int) -> None:
     start, end = sorted((min(a, len(text)), min(b, len(text))))

@@ -40,24 +40,38 @@ def echo_model(
     return path
 
 
-def repeat_model(path: Path) -> Path:
-    """As :func:`echo_model`, but start_logits grows by S * 2**20 elements a row: asks for memory nobody has."""
-    ids, mask, types = "input_ids", "attention_mask", "token_type_ids"
+def broken_model(path: Path) -> Path:
+    """A model that loads, and fails on all but 4 ids: it has a size of its trace built in."""
     nodes = [
-        helper.make_node("Constant", [], ["huge"], value=helper.make_tensor("v", TensorProto.INT64, [2], [1, 1 << 45])),
-        helper.make_node("Tile", [ids, "huge"], ["tiled"]),
-        helper.make_node("Cast", ["tiled"], ["start_logits"], to=TensorProto.FLOAT),
-        helper.make_node("Add", [types, mask], ["sum"]),
+        helper.make_node("Constant", [], ["four"], value=helper.make_tensor("v", TensorProto.INT64, [2], [1, 4])),
+        helper.make_node("Reshape", ["input_ids", "four"], ["shaped"]),
+        helper.make_node("Cast", ["shaped"], ["start_logits"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["token_type_ids", "attention_mask"], ["sum"]),
         helper.make_node("Cast", ["sum"], ["end_logits"], to=TensorProto.FLOAT),
     ]
+    return _save(path, nodes, ("one", "four"))
+
+
+def repeat_model(path: Path) -> Path:
+    """A model whose start_logits have 2**44 elements for each id: it asks for memory that nobody has."""
+    nodes = [
+        helper.make_node("Shape", ["input_ids"], ["shape"]),
+        helper.make_node("Constant", [], ["huge"], value=helper.make_tensor("v", TensorProto.INT64, [2], [1, 1 << 44])),
+        helper.make_node("Mul", ["shape", "huge"], ["wanted"]),
+        helper.make_node("ConstantOfShape", ["wanted"], ["start_logits"]),
+        helper.make_node("Add", ["token_type_ids", "attention_mask"], ["sum"]),
+        helper.make_node("Cast", ["sum"], ["end_logits"], to=TensorProto.FLOAT),
+    ]
+    return _save(path, nodes, ("batch", "long"))
+
+
+def _save(path: Path, nodes: list[onnx.NodeProto], axes: tuple[str, str]) -> Path:
+    inputs = ("input_ids", "attention_mask", "token_type_ids")
     graph = helper.make_graph(
         nodes,
-        "huge",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, ("batch", "sequence")) for name in (ids, mask, types)],
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ("batch", "other"))
-            for name in ("start_logits", "end_logits")
-        ],
+        "failing",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, ("batch", "sequence")) for name in inputs],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, axes) for name in ("start_logits", "end_logits")],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
     return path

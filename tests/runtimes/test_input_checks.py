@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from albert_export.config import AlbertConfig
@@ -138,6 +138,7 @@ def test_fixed_sizes_hold(axis: str, shape: tuple[int, int]) -> None:
     assert f"--{axis}" in text
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 5), st.integers(1, 8), st.sampled_from(["int32", "int64"]), st.booleans(), st.integers(0, 2**31 - 1)
 )
@@ -150,6 +151,7 @@ def test_whatever_is_in_range_comes_out_unchanged(rows: int, length: int, dtype:
     np.testing.assert_array_equal(checked["attention_mask"], np.ones_like(ids) if mask is None else mask)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 4), st.integers(1, 8), st.integers(0, 3), st.integers(0, 7), st.integers(-(2**40), 2**40))
 def test_one_bad_id_anywhere_is_found_where_it_is(rows: int, length: int, row: int, column: int, bad: int) -> None:
     ids = np.zeros((rows, length), np.int64)

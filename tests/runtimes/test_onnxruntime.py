@@ -19,7 +19,7 @@ from albert_export.errors import AlbertExportError, BundleError, DeviceError, In
 from albert_export.runtimes import onnxruntime_devices, onnxruntime_runtime
 from albert_export.runtimes.onnxruntime_runtime import OnnxRuntime
 from albert_export.tasks import get_task
-from tests.runtimes.models import echo_model, repeat_model
+from tests.runtimes.models import broken_model, echo_model, repeat_model
 
 CONFIG = AlbertConfig(
     vocab_size=50, hidden_size=16, num_attention_heads=2, intermediate_size=16, max_position_embeddings=8
@@ -220,7 +220,14 @@ def test_a_run_that_fails_for_memory(tmp_path: Path, capfd: pytest.CaptureFixtur
         pytest.raises(DeviceError, match=r"memory for a run of 2x3 ids.*fewer or shorter rows"),
     ):
         runtime.run(input_ids=IDS)
-    assert capfd.readouterr().out == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_run_that_fails_for_the_graph(tmp_path: Path) -> None:
+    with open_file(broken_model(tmp_path / "model.onnx"), device="cpu") as runtime:
+        assert runtime.run(input_ids=[[1, 2, 3, 4]])["start_logits"].shape == (1, 4)
+        with pytest.raises(BundleError, match=r"model.onnx must compute a run of 2x3 ids.*Reshape"):
+            runtime.run(input_ids=IDS)
 
 
 @pytest.mark.parametrize("device", ["gpu", "CUDA", "cuda:", "cuda:x", "", 0, None])
