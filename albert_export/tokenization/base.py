@@ -68,7 +68,9 @@ class TokenizerBase(InputPreparation, ABC):
                 raise TokenizerError(f"{side} must be 'right' or 'left'", received=kwargs[side])
         self.padding_side = kwargs.get("padding_side", "right")
         self.truncation_side = kwargs.get("truncation_side", "right")
-        names = kwargs.get("model_input_names") or ("input_ids", "token_type_ids", "attention_mask")
+        names = kwargs.get("model_input_names") or ["input_ids", "token_type_ids", "attention_mask"]
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise TokenizerError("model_input_names must be a list of names", received=names)
         self.model_input_names = list(names)
         self.clean_up_tokenization_spaces: bool = kwargs.get("clean_up_tokenization_spaces", True)
         self.split_special_tokens: bool = kwargs.get("split_special_tokens", False)

@@ -34,7 +34,7 @@ RELEASED = frozenset(
     for version in ("v1", "v2")
 )
 
-#: Keys that other tools write into tokenizer_config.json and that say where its files once lay, or how to run code.
+#: Keys of tokenizer_config.json that say where its files once lay or how to run code, or that only a caller may set.
 _NOT_ARGUMENTS = (
     "tokenizer_class",
     "auto_map",
@@ -43,6 +43,9 @@ _NOT_ARGUMENTS = (
     "special_tokens_map_file",
     "tokenizer_file",
     "vocab_file",
+    "tokenizer_object",
+    "backend",
+    "pieces",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -82,6 +83,30 @@ def test_ids_of_the_documented_frame(slow: AlbertTokenizer, fast: AlbertTokenize
         assert tokenizer.mask_token_id == 4
         assert tokenizer.pad_token_id == 0
         assert tokenizer.unk_token_id == 1
+
+
+def test_constructors_are_those_of_the_reference() -> None:
+    named = {
+        "do_lower_case": True,
+        "remove_space": True,
+        "keep_accents": False,
+        "bos_token": "[CLS]",
+        "eos_token": "[SEP]",
+        "unk_token": "<unk>",
+        "sep_token": "[SEP]",
+        "pad_token": "<pad>",
+        "cls_token": "[CLS]",
+        "mask_token": "[MASK]",
+    }
+    empty = inspect.Parameter.empty
+    for kind, expected in (
+        (AlbertTokenizer, {"vocab_file": empty, **named, "sp_model_kwargs": None}),
+        (AlbertTokenizerFast, {"vocab_file": None, "tokenizer_file": None, **named}),
+    ):
+        parameters = inspect.signature(kind).parameters.values()
+        positional = {p.name: p.default for p in parameters if p.kind == p.POSITIONAL_OR_KEYWORD}
+        assert list(positional.items()) == list(expected.items())
+        assert any(p.kind == p.VAR_KEYWORD for p in parameters)
 
 
 def test_options_that_are_wrong(any_tokenizer: Any) -> None:

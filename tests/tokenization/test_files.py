@@ -213,6 +213,9 @@ def test_paths_in_the_settings_are_not_followed(tmp_path: Path) -> None:
     """tokenizer_config.json of other tools says where its files once lay."""
     shutil.copy(SPIECE, tmp_path / "spiece.model")
     settings = {
+        "tokenizer_object": 1,
+        "backend": 2,
+        "pieces": 3,
         "vocab_file": "/etc/passwd",
         "tokenizer_file": "/etc/hosts",
         "name_or_path": "/x",
@@ -294,6 +297,7 @@ def test_a_damaged_tokenizer_json_is_one_line(content: bytes, tmp_path: Path) ->
         ("tokenizer_config.json", '{"padding_side": "up"}'),
         ("tokenizer_config.json", '{"model_max_length": "long"}'),
         ("tokenizer_config.json", '{"mask_token": 7}'),
+        ("tokenizer_config.json", '{"model_input_names": 7}'),
         ("tokenizer_config.json", '{"additional_special_tokens": "text"}'),
         ("special_tokens_map.json", "nothing"),
         ("special_tokens_map.json", '{"mask_token": {"content": 5}}'),
