@@ -117,6 +117,15 @@ def test_a_token_is_read_where_it_has_most_context() -> None:
     assert position.tolist() == [1, 2, 3, 4, 5, 2, 3, 4, 5, 6]
 
 
+def test_of_windows_with_the_same_context_the_first_is_read() -> None:
+    windows = text_of(9).windows(0, 8, 3)  # tokens 0-5 and 3-8: token 4 has one neighbour on a side in either
+    number, _ = most_context(windows)
+    assert number.tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 1]
+    windows = text_of(10).windows(0, 9, 3)  # tokens 0-6 and 4-9: token 5 has one in either
+    number, _ = most_context(windows)
+    assert number.tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]
+
+
 @settings(deadline=None)
 @given(st.integers(0, 60), st.integers(6, 20), st.integers(0, 20))
 def test_every_token_is_read_once_and_is_itself(length: int, most: int, overlap: int) -> None:

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from albert_export.errors import BundleError, InputError
-from albert_export.pipelines.question_answering import Answer, QuestionAnsweringPipeline
+from albert_export.pipelines.encoding import encode
+from albert_export.pipelines.question_answering import (
+    Answer,
+    QuestionAnsweringOptions,
+    QuestionAnsweringPipeline,
+    best_answers,
+)
+from albert_export.pipelines.spans import Spans, WindowLogits
 from albert_export.tokenization import AlbertTokenizerFast
 from tests.pipelines.conftest import PlayedRuntime, by_token, config
 
@@ -117,6 +124,21 @@ def test_one_span_in_two_windows_is_one_answer(tokenizer: AlbertTokenizerFast) -
     assert answers[0].text == "Charles Babbage"
     scores = [answer.score for answer in answers]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_a_span_seen_twice_has_the_better_of_its_scores(tokenizer: AlbertTokenizerFast) -> None:
+    encoded = encode(tokenizer, "Where?", "the city by the sea")
+    sea = encoded.text_range(1)[-1]
+    first, second = (
+        WindowLogits(np.array([0.0, logit]), np.array([0.0, logit]), np.array([1]), np.array([sea]))
+        for logit in (1.0, 3.0)
+    )
+    for windows in ([first, second], [second, first]):
+        spans = Spans(windows, 15)
+        (answer,) = best_answers("the city by the sea", encoded, spans, QuestionAnsweringOptions(top_k=5))
+        total = math.exp(0) + math.exp(1) + math.exp(3)
+        assert answer.text == "sea"
+        assert answer.score == pytest.approx((math.exp(3) / total) ** 2)
 
 
 def test_top_k_is_a_list_also_of_one_and_never_more_than_there_are(tokenizer: AlbertTokenizerFast) -> None:
