@@ -64,10 +64,14 @@ def test_the_latency_benchmark_times_the_same_model_in_every_form(tmp_path: Path
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="Windows has no wait4, which tells the peak memory")
 def test_a_process_is_measured_as_a_whole(tmp_path: Path) -> None:
+    import resource  # absent on Windows
+
     code = "import time; data = bytearray(100_000_000); data[::4096] = b'x' * len(data[::4096]); time.sleep(0.2)"
     cost = run_process([sys.executable, "-c", code], tmp_path / "log.txt")
     assert cost.seconds > 0.2
-    assert 100e6 < cost.peak_bytes < 300e6
+    # On Linux a new process begins with the peak of the one that starts it, and the tests before this one were large.
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    assert 100e6 < cost.peak_bytes < max(300e6, 1.1 * ours)
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
     assert run_process([sys.executable, "-c", parent], tmp_path / "log.txt").peak_bytes > 100e6
     assert best([cost, cost]) == cost
