@@ -41,8 +41,8 @@ def render() -> str:
     """Return the whole page."""
     sections = [INTRODUCTION]
     for path, command in _commands(program, "albert-export"):
-        context = click.Context(command, info_name=path, max_content_width=WIDTH, terminal_width=WIDTH)
-        context.help_option_names = ["-h", "--help"]
+        options = {**command.context_settings, "max_content_width": WIDTH, "terminal_width": WIDTH}
+        context = click.Context(command, info_name=path, **options)
         sections.append(f"## {path}\n\n```text\n{command.get_help(context)}\n```\n")
     sections.append(_options_of_the_heads())
     return "\n".join(sections)

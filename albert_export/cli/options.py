@@ -23,6 +23,8 @@ class _WithExamples(click.Command):
     """Ends the help with commands that can be copied."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        # On each command, not inherited: click keeps a command's help option from its first context, whatever that was.
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 100})
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 

@@ -143,7 +143,6 @@ def _fail(line: str, status: int) -> NoReturn:
 
 @click.group(
     cls=Program,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     examples=(
         "albert-export onnx --task qa --model albert-qa/ --out qa/",
         'albert-export run qa/ --question "Who?" --context "Ada did."',
