@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import require
-from albert_export.errors import ExportError
+from albert_export.errors import AlbertExportError, ExportError
 from albert_export.tasks import Task
 
 if TYPE_CHECKING:
@@ -62,7 +62,13 @@ class _TaskForward(nn.Module):
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         input_ids, attention_mask, token_type_ids = inputs
         outputs = self.model(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids, return_dict=True
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            # Said outright: a configuration may ask for every layer's output, and then no loop could be made.
+            output_attentions=False,
+            output_hidden_states=False,
+            return_dict=True,
         )
         return tuple(outputs[name] for name in self._outputs)
 
@@ -77,16 +83,15 @@ def trace(model: nn.Module, task: Task, *, layers: str, sizes: Mapping[str, int 
         sizes: Fixed size of a dynamic axis, None to keep it symbolic.
 
     Raises:
+        ConfigError: The model's configuration does not fit the task.
         ExportError: torch could not trace the model.
     """
     traced_sizes = {axis: sizes.get(axis) or _EXAMPLE_SIZES[axis] for axis in task.dynamic_axes}
     config: Any = model.config
-    longest = int(config.max_position_embeddings)
+    # Tracing reads no table of positions, so a model with a single one is traced on two tokens like any other.
+    longest = max(2, int(config.max_position_embeddings))
     if sizes.get("sequence") is None:
         traced_sizes["sequence"] = min(traced_sizes["sequence"], longest)
-    example = tuple(
-        torch.ones([traced_sizes[str(axis)] for axis in spec.axes], dtype=torch.int64) for spec in task.inputs
-    )
     dims = {
         axis: torch.export.Dim(axis, max=longest) if axis == "sequence" else torch.export.Dim(axis)
         for axis in task.dynamic_axes
@@ -96,10 +101,15 @@ def trace(model: nn.Module, task: Task, *, layers: str, sizes: Mapping[str, int 
         index: dims[str(axis)] for index, axis in enumerate(task.inputs[0].axes) if axis in dims
     }  # the three inputs have the same axes
     try:
+        example = tuple(
+            torch.ones([traced_sizes[str(axis)] for axis in spec.axes], dtype=torch.int64) for spec in task.inputs
+        )
         with torch.no_grad(), _prepared(model, layers):
             program = torch.export.export(
                 _TaskForward(model, task), example, dynamic_shapes=(tuple(dynamic for _ in example),), strict=False
             )
+    except AlbertExportError:
+        raise  # what the model itself refuses is told in its own words
     except (RuntimeError, TypeError, ValueError) as error:
         raise ExportError(f"torch must be able to trace {task.torch_class}", received=str(error)[:500]) from error
     weights = {

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from albert_export.config import AlbertConfig
+from albert_export.errors import ConfigError
 from albert_export.models.torch_encoder import AlbertEmbeddings, AlbertMLMHead, AlbertSOPHead, AlbertTransformer
 from albert_export.models.torch_inputs import check_choices, check_inputs
 from albert_export.models.torch_losses import classification_loss, span_loss, token_loss
@@ -354,7 +355,16 @@ class AlbertForQuestionAnswering(AlbertPreTrainedModel):
         Args:
             start_positions: First token of the answer, ``[B]``; clamped to ``[0, S]``, S itself counts in no loss.
             end_positions: Last token of the answer, likewise. The loss needs both.
+
+        Raises:
+            ConfigError: ``num_labels`` is not 2: the head scores the first and the last token, and nothing else.
         """
+        if self.num_labels != 2:
+            raise ConfigError(
+                "num_labels must be 2 for question answering, whose labels are an answer's first and last token",
+                received=self.num_labels,
+                fix="give num_labels=2",
+            )
         inputs = (input_ids, attention_mask, token_type_ids, position_ids, head_mask, inputs_embeds)
         encoded = self.albert(*inputs, output_attentions, output_hidden_states, return_dict=True)
         start_BS, end_BS = self.qa_outputs(encoded.last_hidden_state).unbind(-1)

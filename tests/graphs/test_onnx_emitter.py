@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 
-from albert_export.errors import ExportError
+from albert_export.errors import ConfigError, ExportError
 from albert_export.graphs.onnx_emitter import (
     DEFAULT_OPSET,
     NEWEST_OPSET,
@@ -73,6 +73,43 @@ def test_every_variant_of_the_encoder_is_lowered(tmp_path, variant, layers):
     # Relative positions leave the table of absolute ones unread, and what nothing reads is not stored.
     unread = TINY["max_position_embeddings"] * TINY["embedding_size"] * 4 if variant.startswith("relative") else 0
     assert written.sharing.stored_weight_bytes == written.sharing.unique_parameter_bytes - unread
+
+
+@pytest.mark.parametrize("asked_for", ["output_attentions", "output_hidden_states"])
+def test_a_configuration_that_asks_for_every_layers_output_is_looped_all_the_same(tmp_path, asked_for):
+    _, _, written = emitted(tmp_path / "model.onnx", "qa", changes={asked_for: True})
+    assert written.facts["loops"] == ["group_0_layers x 4"]
+    nodes = onnx.load(tmp_path / "model.onnx").graph.node
+    assert {"hidden_0", "hidden_4"} <= {name for node in nodes for name in node.output}
+
+
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+@pytest.mark.parametrize("longest", [1, 2, 3])
+def test_a_model_of_a_few_positions_keeps_its_axes_apart(tmp_path, longest, layers):
+    path = tmp_path / "model.onnx"
+    task, model, written = emitted(path, "choice", layers=layers, changes={"max_position_embeddings": longest})
+    assert written.inputs[0]["shape"] == ["batch", "choices", "sequence"]
+    for shape in ((1, 1, 1), (3, 4, longest), (longest, longest, longest)):
+        feed = inputs(task, *shape)
+        assert worst_relative_error(onnx_outputs(path, feed), eager_outputs(model, task, feed)) < LIMIT
+
+
+def test_pruned_heads_are_gone_from_the_graph(tmp_path):
+    path = tmp_path / "model.onnx"
+    task = get_task("qa")
+    model = tiny_model(task, num_hidden_groups=2, inner_group_num=2)
+    model.prune_heads({0: [1, 2], 3: [0]})
+    emit_onnx(model, task, path)
+    feed = inputs(task, *SHAPES[1])
+    assert worst_relative_error(onnx_outputs(path, feed), eager_outputs(model, task, feed)) < LIMIT
+    widths = {tensor.name: tensor.dims[1] for tensor in onnx.load(path).graph.initializer if "query.w" in tensor.name}
+    assert sorted(widths.values()) == [16, 24, 32, 32]
+
+
+@pytest.mark.parametrize("num_labels", [1, 3])
+def test_a_span_head_without_two_labels_is_told_in_the_models_words(tmp_path, num_labels):
+    with pytest.raises(ConfigError, match=f"num_labels must be 2 for question answering.*received {num_labels}; fix"):
+        emitted(tmp_path / "model.onnx", "qa", changes={"num_labels": num_labels})
 
 
 def test_the_comparison_of_these_tests_sees_another_activation(tmp_path):
