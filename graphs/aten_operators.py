@@ -9,17 +9,15 @@ import numpy as np
 
 from albert_export._imports import require
 from albert_export.errors import ExportError
-from albert_export.graphs.lowering import GraphLowering, Lowering, fake, numpy_dtype, onnx_dtype
+from albert_export.graphs.lowering import GraphLowering, Lowering, fake, onnx_dtype
 
 if TYPE_CHECKING:
     import onnx_ir as ir
-    import torch
 else:
     ir = require("onnx_ir", needed_for="exporting to ONNX", extra="onnx")
-    torch = require("torch", needed_for="exporting to ONNX", extra="onnx")
 
-#: Axis, start, end and step of a slice that takes everything, as torch writes them.
-_OPEN_SLICE = (0, 0, 2**63 - 1, 1)
+#: Start, end and step of a slice that takes everything, as torch writes them; those at the end may be left out.
+_OPEN_SLICE = (0, 2**63 - 1, 1)
 
 
 def _axis(node: Any, axis: int) -> int:
@@ -92,22 +90,12 @@ def _unsqueeze(low: GraphLowering, node: Any) -> Any:
     return low.emit("Unsqueeze", [low.value(node.args[0]), axis], node)
 
 
-def _squeeze(low: GraphLowering, node: Any) -> Any:
-    axis = low.constant(np.array([_axis(node.args[0], node.args[1])], dtype=np.int64))
-    return low.emit("Squeeze", [low.value(node.args[0]), axis], node)
-
-
 def _transpose(low: GraphLowering, node: Any) -> Any:
     source, first, second = node.args
     order = list(range(len(fake(source).shape)))
     first, second = _axis(source, first), _axis(source, second)
     order[first], order[second] = order[second], order[first]
     return low.emit("Transpose", [low.value(source)], node, perm=order)
-
-
-def _permute(low: GraphLowering, node: Any) -> Any:
-    order = [_axis(node, axis) for axis in node.args[1]]
-    return low.emit("Transpose", [low.value(node.args[0])], node, perm=order)
 
 
 def _softmax(low: GraphLowering, node: Any) -> Any:
@@ -123,12 +111,9 @@ def _cast(low: GraphLowering, node: Any) -> Any:
 
 def _slice(low: GraphLowering, node: Any) -> Any:
     source, *given = node.args
-    axis, start, end, step = (given[place] if place < len(given) else open_ for place, open_ in enumerate(_OPEN_SLICE))
-    if (start, end, step) == _OPEN_SLICE[1:]:
-        return low.value(source)
-    bounds = [low.size(fake(bound) if isinstance(bound, torch.fx.Node) else bound) for bound in (start, end)]
-    axes, steps = (low.constant(np.array([number], dtype=np.int64)) for number in (_axis(source, axis), step))
-    return low.emit("Slice", [low.value(source), *bounds, axes, steps], node)
+    if tuple(given[1:]) != _OPEN_SLICE[: len(given[1:])]:
+        raise ExportError("a slice in the traced model must take everything, as [:] does", received=node.format_node())
+    return low.value(source)
 
 
 def _select(low: GraphLowering, node: Any) -> Any:
@@ -136,14 +121,6 @@ def _select(low: GraphLowering, node: Any) -> Any:
     return low.emit(
         "Gather", [low.value(source), low.constant(np.array(index, dtype=np.int64))], node, axis=_axis(source, axis)
     )
-
-
-def _split(low: GraphLowering, node: Any) -> Any:
-    parts = fake(node)
-    axis = _axis(node.args[0], node.args[2] if len(node.args) > 2 else 0)
-    sizes = low.constant(np.array([part.shape[axis] for part in parts], dtype=np.int64))
-    made = low.emit("Split", [low.value(node.args[0]), sizes], node, outputs=len(parts), axis=axis)
-    return made if len(parts) > 1 else (made,)
 
 
 def _unbind(low: GraphLowering, node: Any) -> Any:
@@ -157,30 +134,18 @@ def _getitem(low: GraphLowering, node: Any) -> Any:
     return low.value(node.args[0])[node.args[1]]
 
 
-def _expand(low: GraphLowering, node: Any) -> Any:
-    sizes = [low.size(dim) for dim in fake(node).shape]
-    return low.emit("Expand", [low.value(node.args[0]), low.emit("Concat", sizes, node, axis=0)], node)
-
-
 def _arange(low: GraphLowering, node: Any) -> Any:
-    bounds = node.args[:2] if len(node.args) > 1 else (0, *node.args)
-    start, end = (
-        low.emit("Squeeze", [low.size(fake(bound))], node)
-        if isinstance(bound, torch.fx.Node)
-        else low.constant(np.array(bound, dtype=np.int64))
-        for bound in bounds
-    )
-    return low.emit("Range", [start, end, low.constant(np.array(1, dtype=np.int64))], node)
+    (length,) = fake(node).shape
+    zero, one = (low.constant(np.array(number, dtype=np.int64)) for number in (0, 1))
+    if isinstance(length, int):
+        return low.emit("Range", [zero, low.constant(np.array(length, dtype=np.int64)), one], node)
+    return low.emit("Range", [zero, low.emit("Squeeze", [low.size(length)], node), one], node)
 
 
-def _filled(low: GraphLowering, node: Any) -> Any:
-    number = 0 if "zeros" in str(node.target) else 1
-    sizes = [low.size(dim) for dim in fake(node).shape]
-    if not sizes:
-        return low.scalar_like(number, node)
-    shape = low.emit("Concat", sizes, node, axis=0)
-    filler = ir.tensor(np.array([number], dtype=numpy_dtype(fake(node).dtype)))
-    return low.emit("ConstantOfShape", [shape], node, value=filler)
+def _zeros(low: GraphLowering, node: Any) -> Any:
+    if len(fake(node).shape):
+        raise ExportError("zeros in the traced model must be a scalar, a loop's counter", received=node.format_node())
+    return low.scalar_like(0, node)
 
 
 def _einsum(low: GraphLowering, node: Any) -> Any:
@@ -260,40 +225,37 @@ def _trip_count(condition: Any, body: Any) -> int:
     return int(test.args[1])
 
 
+#: What torch's tracer adds in some of its releases and not in others; none of it computes anything.
+_ADDED_BY_TRACER: dict[str, Lowering] = {
+    "aten._assert_tensor_metadata.default": lambda _low, _node: None,
+    "aten.clone.default": _identity,
+    "aten.detach_.default": _identity,
+    "aten.lift_fresh_copy.default": _identity,
+}
+
 #: ATen operator -> the function that lowers it.
 LOWERINGS: dict[str, Lowering] = {
+    **_ADDED_BY_TRACER,
     "<built-in function getitem>": _getitem,
-    "aten._assert_tensor_metadata.default": lambda _low, _node: None,
     "aten.add.Tensor": _binary("Add"),
     "aten.alias.default": _hidden,
     "aten.arange.default": _arange,
-    "aten.arange.start": _arange,
-    "aten.clone.default": _identity,
     "aten.contiguous.default": _identity,
-    "aten.detach_.default": _identity,
-    "aten.div.Tensor": _binary("Div"),
     "aten.dropout.default": _identity,
     "aten.einsum.default": _einsum,
     "aten.embedding.default": _embedding,
-    "aten.expand.default": _expand,
     "aten.flatten.using_ints": _view,
     "aten.gelu.default": _gelu,
     "aten.layer_norm.default": _layer_norm,
-    "aten.lift_fresh_copy.default": _identity,
     "aten.linear.default": _linear,
     "aten.matmul.default": _binary("MatMul"),
     "aten.mul.Tensor": _binary("Mul"),
-    "aten.ones.default": _filled,
-    "aten.permute.default": _permute,
     "aten.relu.default": _unary("Relu"),
-    "aten.reshape.default": _view,
     "aten.rsub.Scalar": _rsub,
     "aten.select.int": _select,
     "aten.silu.default": _silu,
     "aten.slice.Tensor": _slice,
     "aten.softmax.int": _softmax,
-    "aten.split.Tensor": _split,
-    "aten.squeeze.dim": _squeeze,
     "aten.sub.Tensor": _binary("Sub"),
     "aten.tanh.default": _unary("Tanh"),
     "aten.to.dtype": _cast,
@@ -302,6 +264,6 @@ LOWERINGS: dict[str, Lowering] = {
     "aten.unflatten.int": _view,
     "aten.unsqueeze.default": _unsqueeze,
     "aten.view.default": _view,
-    "aten.zeros.default": _filled,
+    "aten.zeros.default": _zeros,
     "while_loop": _while_loop,
 }

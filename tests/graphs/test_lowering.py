@@ -7,7 +7,8 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from albert_export.errors import ExportError, SharingError
-from albert_export.graphs.aten_operators import LOWERINGS, _trip_count
+from albert_export.graphs import onnx_emitter
+from albert_export.graphs.aten_operators import _ADDED_BY_TRACER, LOWERINGS, _trip_count
 from albert_export.graphs.onnx_emitter import emit_onnx
 from albert_export.graphs.sharing import Sharing
 from albert_export.tasks import get_task
@@ -74,6 +75,41 @@ def test_every_lowering_is_keyed_by_the_name_torch_gives():
         )
     }
     assert known == {name for name in LOWERINGS if name.startswith("aten.")}
+
+
+#: Task and changes to the configuration that together make every operator an ALBERT has.
+EVERY_OPERATOR = (
+    ("qa", {"hidden_act": "relu"}),
+    ("choice", {"hidden_act": "silu"}),
+    ("pretraining", {"position_embedding_type": "relative_key_query"}),
+)
+
+
+def test_every_lowering_that_computes_something_is_used(tmp_path, monkeypatch):
+    used = set()
+
+    def watched(name, lower):
+        return lambda low, node: used.add(name) or lower(low, node)
+
+    monkeypatch.setattr(onnx_emitter, "LOWERINGS", {name: watched(name, lower) for name, lower in LOWERINGS.items()})
+    for index, (task_name, changes) in enumerate(EVERY_OPERATOR):
+        task = get_task(task_name)
+        emit_onnx(tiny_model(task, **changes), task, tmp_path / f"{index}.onnx")
+    assert set(LOWERINGS) - used - set(_ADDED_BY_TRACER) == set()
+
+
+@pytest.mark.parametrize(
+    ("activation", "message"),
+    [
+        (lambda hidden: hidden + hidden[..., :1], "a slice in the traced model must take everything"),
+        (lambda hidden: hidden + torch.zeros(32), "zeros in the traced model must be a scalar"),
+    ],
+    ids=["part-of-a-slice", "many-zeros"],
+)
+def test_a_form_that_no_albert_has_is_refused(tmp_path, activation, message):
+    task = get_task("embed")
+    with pytest.raises(ExportError, match=message):
+        emit_onnx(tiny_model(task, hidden_act=activation, intermediate_size=32), task, tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize(
