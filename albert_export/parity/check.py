@@ -76,7 +76,7 @@ def check_parity(
         CheckpointError: The checkpoint cannot be found, is not the one the bundle was made from, or gives NaN itself.
         BundleError: The directory is no bundle, was altered, or holds no artifact of the targets.
         UnknownNameError: No target of that name, or a precision that this release cannot judge.
-        DeviceError: The device is not there.
+        DeviceError: The device is not there, or fails.
         MissingDependencyError: torch, or the package that runs a target, is not installed.
     """
     started = time.perf_counter()

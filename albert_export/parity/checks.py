@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from albert_export.errors import AlbertExportError
 from albert_export.parity.cases import Case
-from albert_export.parity.compare import batches, largest_difference, take
+from albert_export.parity.compare import RUN_FAILURES, batches, largest_difference, take
 
 if TYPE_CHECKING:
     from albert_export.runtimes import Runtime
@@ -68,7 +67,7 @@ def row_alone(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Me
             row = replace(row, inputs={name: values[..., :end] for name, values in row.inputs.items()})
         try:
             outputs = runtime.run(**take(row, [0] * (batch or 1)).inputs)
-        except AlbertExportError as error:
+        except RUN_FAILURES as error:
             return Measured(differences, count, f"row {index} of {case.name} alone", failed=str(error))
         for spec in runtime.task.outputs:
             if spec.name in together:
@@ -89,7 +88,7 @@ def repeated(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Mea
     for batch, rows in batches(case, runtime.sizes.get("batch")):
         try:
             outputs = runtime.run(**batch.inputs)
-        except AlbertExportError as error:
+        except RUN_FAILURES as error:
             return Measured(differences, 0, f"{case.name} run twice", failed=str(error))
         for spec in runtime.task.outputs:
             if spec.name in together:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from albert_export.errors import AlbertExportError
+from albert_export.errors import BundleError, InputError
 from albert_export.parity.cases import Case, Mask
 from albert_export.parity.criteria import Pool, measure
 from albert_export.parity.oracle import Reference
@@ -24,6 +24,10 @@ Array = npt.NDArray[Any]
 #: noise and scale, since a wide spread at positions that nobody reads must not widen the limit where they do.
 Places = Literal["real", "padding"]
 PLACES: tuple[Places, ...] = ("real", "padding")
+
+#: What a run raises when the artifact is at fault, as when the tracer baked a shape in. A device that fails or lacks
+#: memory says nothing about the artifact: its error passes through, and nothing is judged.
+RUN_FAILURES = (BundleError, InputError)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,11 @@ class Comparison:
         self.by_case: dict[tuple[str, str], Pool] = {}
 
     def add(self, case: Case, reference: Reference) -> dict[str, Array]:
-        """Run a case and take its figures in; return the outputs that could be compared, of all rows."""
+        """Run a case and take its figures in; return the outputs that could be compared, of all rows.
+
+        Raises:
+            DeviceError: The device failed.
+        """
         parts: dict[str, list[Array]] = {spec.name: [] for spec in self.runtime.task.outputs}
         for batch, rows in batches(case, self.runtime.sizes.get("batch")):
             outputs = self._run(batch)
@@ -87,8 +95,7 @@ class Comparison:
     def _run(self, batch: Case) -> Mapping[str, Array] | None:
         try:
             return self.runtime.run(**batch.inputs)
-        except AlbertExportError as error:
-            # A shape that the tracer baked in fails here: it is the artifact that cannot run the case.
+        except RUN_FAILURES as error:
             self._fault(batch, None, "failed", f"input of shape {list(batch.shape)}: {error}")
             return None
 

@@ -71,6 +71,22 @@ def one_layer_fewer(model: onnx.ModelProto) -> None:
     _redirect(model.graph, states[-1], states[-2])
 
 
+def length_baked_in(length: int) -> Edit:
+    """The model runs at one sequence length and at 1, as when a tracer takes the example's size for the only one."""
+
+    def edit(model: onnx.ModelProto) -> None:
+        graph = model.graph
+        _redirect(graph, "input_ids", "baked_ids")
+        zeros = numpy_helper.from_array(np.zeros((1, length), dtype=np.int64))
+        made = [
+            helper.make_node("Constant", [], ["zeros"], value=zeros),
+            helper.make_node("Add", ["input_ids", "zeros"], ["baked_ids"]),
+        ]
+        _put_first(graph, made)
+
+    return edit
+
+
 def disturb_after(layer: int) -> Edit:
     """Something is added to the hidden state after a layer that is written out; 0 disturbs the embeddings."""
 

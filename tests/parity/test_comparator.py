@@ -10,7 +10,7 @@ import pytest
 
 from albert_export.bundle import Bundle
 from albert_export.checkpoints import Checkpoint
-from albert_export.errors import DeviceError
+from albert_export.errors import BundleError, DeviceError
 from albert_export.parity import ParityReport
 from albert_export.parity.cases import Case
 from albert_export.parity.compare import batches
@@ -166,7 +166,7 @@ def test_no_shared_output_at_all_is_a_miss(check: Check) -> None:
 def test_a_shape_that_the_artifact_cannot_run_is_a_miss(check: Check) -> None:
     def spoil(inputs: Arrays, outputs: Arrays) -> Arrays:
         if inputs["input_ids"].shape[1] != 16:
-            raise DeviceError("reshape failed")
+            raise BundleError("reshape failed")
         return outputs
 
     artifact = only(check(spoil))
@@ -174,6 +174,14 @@ def test_a_shape_that_the_artifact_cannot_run_is_a_miss(check: Check) -> None:
     failed = {fault.case for fault in artifact.faults if fault.kind == "failed"}
     assert failed == {case.name for case in artifact.cases} - {"traced-shape"}
     assert "reshape failed" in artifact.faults[0].detail
+
+
+def test_a_device_that_fails_is_no_miss(check: Check) -> None:
+    def spoil(inputs: Arrays, outputs: Arrays) -> Arrays:
+        raise DeviceError("out of memory")
+
+    with pytest.raises(DeviceError, match="out of memory"):
+        check(spoil)
 
 
 def test_a_row_that_depends_on_its_company_is_a_miss(check: Check) -> None:

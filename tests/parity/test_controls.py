@@ -10,7 +10,7 @@ import pytest
 from albert_export.parity import check_parity
 from albert_export.tasks import TASKS
 from tests.parity.conftest import MakeBundle, MakeCheckpoint
-from tests.parity.edits import Edit, edited, mask_ignored, one_layer_fewer, segments_swapped, unchanged
+from tests.parity.edits import Edit, edited, length_baked_in, mask_ignored, one_layer_fewer, segments_swapped, unchanged
 
 
 @pytest.mark.parametrize("task", [task.name for task in TASKS])
@@ -55,6 +55,18 @@ def test_the_controls_fail_and_their_healthy_twin_passes(
     if not report.ok:
         # Far from the limit: a control that fails by luck proves nothing.
         assert max(output.error / output.limit for output in report.artifacts[0].outputs if output.count) > 100
+
+
+def test_a_length_that_was_baked_in_is_a_miss(
+    bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path
+) -> None:
+    bundle = edited(bundle_of("question-answering"), tmp_path, length_baked_in(16))
+    report = check_parity(bundle, model=checkpoint_of("question-answering"))
+    assert not report.ok
+    (artifact,) = report.artifacts
+    broken = {fault.case for fault in artifact.faults if fault.kind == "failed"}
+    assert {"text", "odd-length", "largest-length", "padding"} <= broken
+    assert "traced-shape" not in broken
 
 
 def test_controls_are_seen_in_a_fixed_shape_too(
