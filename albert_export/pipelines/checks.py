@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -70,6 +70,24 @@ def check_flag(name: str, value: object) -> None:
         raise InputError(f"{name} must be True or False", received=value)
 
 
+def check_list(name: str, value: object, *, of: str, fix: str, least: int = 0) -> None:
+    """Check a list of strings.
+
+    Args:
+        name: What the caller knows it as.
+        value: The list; any collection will do, but not a string.
+        of: What its entries are, for the message.
+        fix: What could be given instead.
+        least: Fewest entries.
+
+    Raises:
+        InputError: It is none, or has fewer entries.
+    """
+    entries = value if isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping) else None
+    if entries is None or len(entries) < least or not all(isinstance(entry, str) for entry in entries):
+        raise InputError(f"{name} must be a list of {of}", received=repr(value), fix=fix)
+
+
 def check_one_of(name: str, value: object, known: Sequence[str]) -> None:
     """Check a name.
 
@@ -120,7 +138,7 @@ def read_options(kind: type[Options], given: Mapping[str, Any]) -> Options:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             raise InputError(
-                f"options must be among {', '.join(known)}",
+                f"options must be among {', '.join(known)}" if known else "this head takes no options",
                 received=name,
                 fix=f"did you mean {near[0]}?" if near else "leave it out",
             )

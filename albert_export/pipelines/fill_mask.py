@@ -10,7 +10,7 @@ import numpy as np
 
 from albert_export.errors import InputError
 from albert_export.pipelines.base import BATCH_SIZE, Job, Pipeline, copied
-from albert_export.pipelines.checks import check_count, check_text
+from albert_export.pipelines.checks import check_count, check_list, check_text
 from albert_export.pipelines.encoding import Encoded, Ids, Window, encode
 from albert_export.pipelines.numerics import Logits, softmax, top
 from albert_export.pipelines.requests import TextRequest
@@ -57,8 +57,7 @@ class FillMaskOptions:
         check_count("top_k", self.top_k)
         if self.targets is None:
             return
-        if isinstance(self.targets, str) or len(self.targets) == 0:
-            raise InputError("targets must be a list of words", received=self.targets, fix='["word"], or None for all')
+        check_list("targets", self.targets, of="words", fix='["word"], or None for all', least=1)
         for target in self.targets:
             check_text("a target", target, filled=True)
 

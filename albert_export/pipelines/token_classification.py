@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from albert_export.errors import InputError
 from albert_export.pipelines.base import BATCH_SIZE, Job, Pipeline, copied
-from albert_export.pipelines.checks import check_count, check_one_of
+from albert_export.pipelines.checks import check_count, check_list, check_one_of
 from albert_export.pipelines.encoding import Window, encode
 from albert_export.pipelines.entities import (
     AGGREGATIONS,
@@ -45,8 +44,7 @@ class TokenClassificationOptions:
 
     def __post_init__(self) -> None:
         check_one_of("aggregation", self.aggregation, AGGREGATIONS)
-        if isinstance(self.ignore_labels, str) or not all(isinstance(label, str) for label in self.ignore_labels):
-            raise InputError("ignore_labels must be a list of labels", received=self.ignore_labels, fix='["O"]')
+        check_list("ignore_labels", self.ignore_labels, of="labels", fix='["O"]')
         check_count("stride", self.stride, least=0)
 
 

@@ -126,6 +126,8 @@ def test_chinese_word_pieces(word_pieces: AlbertTokenizerFast) -> None:
     [
         ({"aggregation": "frist"}, "aggregation must be one of none, simple, first, average, max"),
         ({"ignore_labels": "O"}, "ignore_labels must be a list of labels"),
+        ({"ignore_labels": 5}, "ignore_labels must be a list of labels"),
+        ({"ignore_labels": None}, "ignore_labels must be a list of labels"),
         ({"stride": -1}, "stride must be a whole number of at least 0"),
         ({"aggregation_strategy": "first"}, "did you mean aggregation?"),
     ],
