@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -140,7 +140,7 @@ def _parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
             raise click.UsageError(f"--option must be NAME=VALUE; received {setting!r}")
         try:
             parsed[name.strip().replace("-", "_")] = json.loads(value)
-        except json.JSONDecodeError:
+        except ValueError:  # no JSON: plain text
             parsed[name.strip().replace("-", "_")] = value
     return parsed
 
@@ -154,6 +154,12 @@ def _tell_untrained(bundle: Path) -> None:
         click.echo(f"note: {UNTRAINED_NOTICE}", err=True)
 
 
+def _stdin() -> IO[str]:
+    if sys.stdin is None:
+        raise InputError("--input - reads stdin", received="a stdin that is closed", fix="name a file, or pipe one in")
+    return click.open_file("-", encoding="utf-8-sig")
+
+
 def _run_lines(
     answer: Pipeline[Any, Any, Any, Any],
     source: str,
@@ -163,15 +169,13 @@ def _run_lines(
     quiet: bool,
     options: dict[str, Any],
 ) -> None:
-    from albert_export.pipelines import run_file, run_lines
+    from albert_export.pipelines import open_lines, run_file, run_lines
 
+    given: Any = _stdin() if source == "-" else source
     if destination is None:
-        try:
-            with click.open_file(source, encoding="utf-8-sig") as lines:
-                for result in run_lines(answer, lines, batch_size=batch_size, **options):
-                    print_json_line(result)
-        except UnicodeDecodeError as error:
-            raise InputError("the input must be text in UTF-8", received=f"{source}: {error}") from error
+        with open_lines(given) as lines:
+            for result in run_lines(answer, lines, batch_size=batch_size, **options):
+                print_json_line(result)
         return
     hidden = quiet or not sys.stderr.isatty()
     with click.progressbar(length=0, label="answering", file=sys.stderr, hidden=hidden, show_pos=True) as bar:
@@ -180,7 +184,6 @@ def _run_lines(
             bar.length = total
             bar.update(done - bar.pos)
 
-        path = "/dev/stdin" if source == "-" else source
-        count = run_file(answer, path, destination, batch_size=batch_size, progress=advance, **options)
+        count = run_file(answer, given, destination, batch_size=batch_size, progress=advance, **options)
     if not quiet:
         click.echo(f"answered {count} lines into {destination}", err=True)

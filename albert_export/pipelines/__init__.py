@@ -10,12 +10,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from albert_export.pipelines.base import Pipeline
-from albert_export.pipelines.files import run_file, run_lines, to_json
+from albert_export.pipelines.files import open_lines, run_file, run_lines, to_json
 
 if TYPE_CHECKING:
     from albert_export.bundle import Bundle
 
-__all__ = ["PIPELINES", "Pipeline", "pipeline", "run_file", "run_lines", "to_json"]
+__all__ = ["PIPELINES", "Pipeline", "open_lines", "pipeline", "run_file", "run_lines", "to_json"]
 
 #: Task -> ``module:class`` of its pipeline.
 PIPELINES = {

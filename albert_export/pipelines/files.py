@@ -68,7 +68,7 @@ def run_lines(
 
 def run_file(
     pipeline: Pipeline[Any, Any, Any, Any],
-    input_jsonl: str | os.PathLike[str],
+    input_jsonl: str | os.PathLike[str] | Iterable[str],
     output_jsonl: str | os.PathLike[str],
     *,
     batch_size: int = BATCH_SIZE,
@@ -81,7 +81,7 @@ def run_file(
 
     Args:
         pipeline: Any pipeline.
-        input_jsonl: A file in UTF-8.
+        input_jsonl: A file in UTF-8, or lines such as those of an open one.
         output_jsonl: The file to write, in UTF-8; not the input.
         batch_size: Rows in one run of the model.
         progress: Called after each input with the number done and of all.
@@ -93,12 +93,14 @@ def run_file(
     Raises:
         InputError: See :func:`run_lines`; or a file cannot be read or written.
     """
-    source, target = Path(input_jsonl), Path(output_jsonl)
-    total = _count(source)
-    if target.exists() and target.samefile(source):
-        raise InputError("the output must be another file than the input", received=str(target), fix="name another")
+    target, total = Path(output_jsonl), None
+    if isinstance(input_jsonl, str | os.PathLike):
+        source = Path(input_jsonl)
+        total = _count(source)
+        if target.exists() and target.samefile(source):
+            raise InputError("the output must be another file than the input", received=str(target), fix="name another")
     done = 0
-    with _replacing(target) as out, source.open(encoding="utf-8-sig") as lines:
+    with open_lines(input_jsonl) as lines, _replacing(target) as out:
         for answer in run_lines(pipeline, lines, batch_size=batch_size, **options):
             with _told(target):
                 out.write(json.dumps(answer, ensure_ascii=False) + "\n")
@@ -108,10 +110,42 @@ def run_file(
     return done
 
 
+@contextlib.contextmanager
+def open_lines(source: str | os.PathLike[str] | Iterable[str]) -> Iterator[Iterable[str]]:
+    """Open a file of lines in UTF-8; lines that are open already are handed on, and stay open.
+
+    Raises:
+        InputError: The file cannot be opened; or, from inside the block, what is read is no UTF-8.
+    """
+    with contextlib.ExitStack() as resources:
+        if isinstance(source, str | os.PathLike):
+            name = os.fspath(source)
+            try:
+                lines: Iterable[str] = resources.enter_context(Path(name).open(encoding="utf-8-sig"))
+            except OSError as error:
+                raise _unreadable(name, error) from error
+        else:
+            name, lines = getattr(source, "name", "lines"), source
+        try:
+            yield lines
+        except UnicodeDecodeError as error:
+            raise InputError("the input must be text in UTF-8", received=f"{name}: {error}") from error
+
+
+def _unreadable(name: object, error: OSError) -> InputError:
+    return InputError(
+        "the input must be a file that can be read", received=f"{name}: {error.strerror}", fix="check the path"
+    )
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
 def _parse(number: int, line: str) -> dict[str, Any]:
     try:
-        record = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+        record = json.loads(line, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of more digits than Python reads
         raise InputError(f"line {number} must be a JSON object", received=f"{line.strip()[:60]!a} ({error})") from None
     if not isinstance(record, dict):
         raise InputError(f"line {number} must be a JSON object", received=ascii(line.strip()[:60]))
@@ -127,12 +161,10 @@ def _count(source: Path) -> int | None:
     try:
         if source.exists() and not source.is_file() and not source.is_dir():
             return None  # a pipe can be read but once
-        with source.open(encoding="utf-8-sig") as lines:
-            return sum(1 for line in lines if line.strip())
     except OSError as error:
-        raise InputError("the input must be a file that can be read", received=f"{source}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError("the input must be text in UTF-8", received=f"{source}: {error}") from error
+        raise _unreadable(source, error) from error
+    with open_lines(source) as lines:
+        return sum(1 for line in lines if line.strip())
 
 
 @contextlib.contextmanager
@@ -143,7 +175,8 @@ def _replacing(target: Path) -> Iterator[IO[str]]:
     with _told(target):
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        out = part.open("w" if direct else "x", encoding="utf-8", newline="\n")
+        # An "id" that is handed on may hold half of a surrogate pair, which UTF-8 lacks: it is escaped as in JSON.
+        out = part.open("w" if direct else "x", encoding="utf-8", errors="backslashreplace", newline="\n")
     try:
         try:
             yield out

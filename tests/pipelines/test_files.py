@@ -116,6 +116,8 @@ def test_an_empty_file_has_no_answers(pipe: TextClassificationPipeline, tmp_path
         ('{"text": null}', "line 3: text must be a string; received NoneType"),
         (r'{"text": "\ud800"}', "line 3: text must be valid Unicode; received half of a surrogate pair, U+D800"),
         ("[" * 100_000, "line 3 must be a JSON object"),
+        ('{"text": "a", "id": ' + "1" * 5000 + "}", "line 3 must be a JSON object"),
+        ('{"text": "a", "id": NaN}', '"id": NaN}\' (NaN is no JSON number)'),
     ],
 )
 def test_a_bad_line_is_named_and_nothing_is_written(
@@ -164,6 +166,28 @@ def test_files_that_cannot_be_used(pipe: TextClassificationPipeline, tmp_path: P
             run_file(pipe, given, target)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["binary", "in.jsonl"]
     assert source.read_text() == "".join(texts(2))
+
+
+def test_lines_that_are_open_already(pipe: TextClassificationPipeline, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(texts(3)))
+    with source.open(encoding="utf-8") as lines:
+        assert run_file(pipe, lines, target) == 3
+        assert not lines.closed
+    assert len(target.read_text().splitlines()) == 3
+    source.write_bytes(b'{"text": "a"}\n{"text": "\xff"}\n')
+    with (
+        source.open(encoding="utf-8") as lines,
+        pytest.raises(InputError, match=r"text in UTF-8; received .*in\.jsonl"),
+    ):
+        run_file(pipe, lines, target)
+    assert len(target.read_text().splitlines()) == 3
+
+
+def test_an_id_that_is_no_unicode_is_handed_on(pipe: TextClassificationPipeline, tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    run_file(pipe, [r'{"text": "a", "id": "\ud800 Zo\u00eb"}'], target)
+    assert json.loads(target.read_text(encoding="utf-8"))["id"] == "\ud800 Zoë"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
