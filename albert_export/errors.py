@@ -30,7 +30,7 @@ class AlbertExportError(Exception):
 
     Args:
         rule: What must hold, as a sentence without its full stop.
-        received: What was found instead; shown with ``repr`` unless it is already a string.
+        received: What was found instead; shown with ``repr`` unless it is a string with something in it.
         fix: What the user can do about it.
     """
 
@@ -42,7 +42,9 @@ class AlbertExportError(Exception):
         self.fix = fix
         parts = [rule]
         if received is not None:
-            parts.append(f"received {received if isinstance(received, str) else repr(received)}")
+            # An empty text, or one of white space, shows only by its quotes.
+            shown = received if isinstance(received, str) and received.strip() else repr(received)
+            parts.append(f"received {shown}")
         if fix is not None:
             parts.append(f"fix: {fix}")
         super().__init__(" ".join("; ".join(parts).split()))
@@ -58,7 +60,7 @@ class UnknownNameError(AlbertExportError, ValueError):
     def __init__(self, kind: str, received: str, known: Sequence[str]) -> None:
         self.known = tuple(known)
         near = get_close_matches(received.lower(), self.known, n=3, cutoff=0.4)
-        fix = f"did you mean {' or '.join(near)}?" if near else f"choose one of {', '.join(self.known)}"
+        fix = f"did you mean {' or '.join(near)}?" if near else "choose one of these"
         super().__init__(f"{kind} must be one of {', '.join(self.known)}", received=received, fix=fix)
 
 

@@ -15,7 +15,7 @@ def inspect_bundle(bundle: Bundle) -> dict[str, Any]:
 
     Returns:
         ``path``, ``task``, ``tool`` (the version that wrote it), ``source`` (``kind``, ``name``, ``revision``,
-        ``sha256``), ``labels``, ``files`` (configuration and vocabulary: ``path``, ``size`` in bytes, ``sha256``),
+        ``sha256``), ``files`` (configuration and vocabulary: ``path``, ``size`` in bytes, ``sha256``),
         ``size`` (bytes of all files) and ``artifacts``, each with ``target``, ``precision``, ``layers``, ``file``,
         ``files``, ``size``, ``shapes``, ``opset``, ``inputs``, ``outputs``, ``operators`` (how often each operator
         occurs, loop bodies included), ``sharing``, ``versions``, ``facts`` and ``parity``.

@@ -15,8 +15,8 @@ from albert_export.bundle.lock import writer_lock
 from albert_export.bundle.manifest import Artifact, Manifest
 from albert_export.bundle.paths import MANIFEST_NAME, inside, real_path
 from albert_export.bundle.verify import verify_artifact, verify_files
-from albert_export.errors import BundleError, ConflictError
-from albert_export.targets import TARGETS, get_target
+from albert_export.errors import BundleError, ConflictError, UnknownNameError
+from albert_export.targets import PRECISIONS, TARGETS, get_target
 from albert_export.tasks import Task, get_task
 
 if TYPE_CHECKING:
@@ -116,11 +116,13 @@ class Bundle:
             file: The artifact's file, relative to the bundle, e.g. ``onnx/model_unrolled.onnx``.
 
         Raises:
-            UnknownNameError: No such target exists.
+            UnknownNameError: No such target or precision exists.
             BundleError: Nothing matches, or more than one does; the message lists what is there.
         """
         if target is not None and all(artifact.target != target for artifact in self.manifest.artifacts):
             get_target(target)
+        if precision is not None and precision not in PRECISIONS:
+            raise UnknownNameError("precision", precision, tuple(PRECISIONS))
         matching = [
             artifact
             for artifact in self.manifest.artifacts

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import albert_export
+from albert_export.cli.run_command import _stdin
+from albert_export.errors import InputError
 from tests.cli.conftest import Invoke
 from tests.cli.test_program import error_line
 from tests.conftest import Exported
@@ -96,6 +98,22 @@ def test_lines_come_from_stdin_as_well(invoke: Invoke, exported: Exported, quest
     assert len(piped.stdout.splitlines()) == 2
 
 
+def test_lines_of_stdin_go_into_a_file_as_well(
+    invoke: Invoke, exported: Exported, questions: Path, tmp_path: Path
+) -> None:
+    bundle, out = exported("question-answering"), tmp_path / "answers.jsonl"
+    text = questions.read_text(encoding="utf-8")
+    written = invoke("run", bundle, "--input", "-", "--output", out, stdin=text)
+    assert written.exit_code == 0, written.stderr
+    assert out.read_text(encoding="utf-8") == invoke("run", bundle, "--input", questions, "-q").stdout
+
+
+def test_a_closed_stdin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="received a stdin that is closed"):
+        _stdin()
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [
@@ -108,12 +126,14 @@ def test_lines_come_from_stdin_as_well(invoke: Invoke, exported: Exported, quest
         ((*QUESTION, "-o", "top_k"), "--option must be NAME=VALUE"),
         ((*QUESTION, "-o", "topk=3"), "did you mean top_k?"),
         ((*QUESTION, "-o", "doc_stride=many"), "doc_stride must be a whole number"),
-        (("--question", "", "--context", "x"), "question must not be empty"),
+        (("--question", "", "--context", "x"), "question must not be empty; received ''"),
         ((*QUESTION, "--device", "tpu"), "device must be"),
         ((*QUESTION, "--device", "cuda:99"), "cuda"),
         ((*QUESTION, "--target", "onx"), "did you mean onnx?"),
         ((*QUESTION, "--precision", "int8"), "onnx/model.onnx (onnx, fp32)"),
-        (("--input", "/does/not/exist.jsonl"), "/does/not/exist.jsonl"),
+        ((*QUESTION, "--precision", "int88"), "did you mean int8"),
+        (("--input", "/no/such.jsonl"), "the input must be a file that can be read; received /no/such.jsonl"),
+        (("--input", "."), "the input must be a file that can be read"),
     ],
 )
 def test_what_cannot_be_run_is_told_in_one_line(
@@ -123,6 +143,14 @@ def test_what_cannot_be_run_is_told_in_one_line(
     assert result.exit_code == 2, result.stderr
     assert result.stdout == ""
     assert told in error_line(result.stderr)
+
+
+@pytest.mark.parametrize("name", ["top_k", "anything"])
+def test_a_head_without_options_says_so(invoke: Invoke, exported: Exported, name: str) -> None:
+    choice = ("--prompt", "It rained, so", "--choice", "a", "--choice", "b")
+    result = invoke("run", exported("multiple-choice"), *choice, "-o", f"{name}=1")
+    assert result.exit_code == 2
+    assert error_line(result.stderr) == f"this head takes no options; received {name}; fix: leave it out"
 
 
 @pytest.mark.parametrize(
