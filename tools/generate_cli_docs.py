@@ -32,7 +32,7 @@ states the rule, what was received and the fix.
 | 1 | a check failed: a parity miss, or a problem that `doctor` found |
 | 2 | the request cannot be met: bad input, a missing package or device, no reference model |
 | 70 | a defect of this program; `albert-export --debug …` shows the traceback |
-| 130 | interrupted (Ctrl-C); nothing was written |
+| 130 | interrupted (Ctrl-C); no file was left half-written |
 | 141 | the reader of the output went away (a closed pipe) |
 """
 

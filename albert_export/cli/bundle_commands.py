@@ -92,7 +92,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
 )
 @click.option("--explain", is_flag=True, help="On a miss, name the first layer and output that diverge.")
 @click.option("--device", default="auto", show_default=True, help="Device that the artifacts run on.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the random cases.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random cases.")
 @checkpoint_options
 @json_option("the report")
 @quiet_option()

@@ -7,13 +7,14 @@ exit   meaning
 1      a check failed: a parity miss, or a problem that ``doctor`` found
 2      the request cannot be met as it stands: bad input, missing package, no model …
 70     a defect of this program; ``--debug`` shows the traceback
-130    interrupted (Ctrl-C); nothing was written
+130    interrupted (Ctrl-C); no file was left half-written
 141    the reader of the output went away (a closed pipe)
 =====  ===============================================================================
 """
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -72,8 +73,10 @@ class Program(Group):
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         debug = _debug_asked(sys.argv[1:] if args is None else args)
         try:
+            _escape_what_stdout_lacks()
             status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-            sys.stdout.flush()  # a closed pipe shows here and not in the interpreter's last breath
+            if sys.stdout is not None:  # the shell's `>&-` closes it
+                sys.stdout.flush()  # a closed pipe shows here and not in the interpreter's last breath
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)
@@ -82,7 +85,7 @@ class Program(Group):
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)
         except (click.Abort, KeyboardInterrupt):
-            _fail("interrupted; nothing was written", EXIT_INTERRUPTED)
+            _fail("interrupted; no file was left half-written", EXIT_INTERRUPTED)
         except (_ClosedPipeError, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(EXIT_CLOSED_PIPE)
@@ -120,6 +123,15 @@ class Program(Group):
 def _debug_asked(args: Sequence[str]) -> bool:
     """Before parsing, because the parser itself may be what fails."""
     return "--debug" in args[:1] or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
+
+
+def _escape_what_stdout_lacks() -> None:
+    """Print the characters that stdout's encoding lacks as escapes: cp1252, as on Windows, has no Chinese ones.
+
+    Half a surrogate pair, as in a file name that is no UTF-8, so becomes what JSON writes for it as well.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _usage_line(error: click.UsageError) -> str:

@@ -118,7 +118,7 @@ def test_an_interrupt_writes_nothing_and_loses_nothing(spawn: Spawn, invoke: Inv
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 130, (seen, stderr)
     assert stdout == ""
-    assert stderr.splitlines()[-1] == "error: interrupted; nothing was written"
+    assert stderr.splitlines()[-1] == "error: interrupted; no file was left half-written"
     assert "Traceback" not in stderr
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["qa"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -10,7 +13,7 @@ import pytest
 
 from albert_export.cli import program
 from albert_export.errors import AlbertExportError, CheckpointError, ParityError, UnknownNameError
-from tests.cli.conftest import Invoke, Spawn
+from tests.cli.conftest import ROOT, Invoke, Spawn
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def error_line(stderr: str) -> str:
             "No such file or directory: x.txt",
         ),
         (OSError(errno.ENOSPC, "No space left on device"), 2, "No space left on device"),
-        (KeyboardInterrupt(), 130, "interrupted; nothing was written"),
+        (KeyboardInterrupt(), 130, "interrupted; no file was left half-written"),
         (ValueError("two\nlines"), 70, "unexpected ValueError: two lines; this is a defect of albert-export; fix: run"),
         (MemoryError(), 70, "unexpected MemoryError; this is a defect"),
     ],
@@ -98,6 +101,7 @@ def test_debug_can_be_asked_for_in_the_environment(
         (["onnx", "--task", "qa"], "missing option '--out'"),
         (["onnx", "--task", "qa", "--out", "x", "--batch", "0"], "invalid value for '--batch': 0 is not in the range"),
         (["inspect"], "missing argument 'DIR'"),
+        (["parity", "qa", "--seed", "-1"], "invalid value for '--seed': -1 is not in the range x>=0"),
         (["completion", "tcsh"], "invalid value for '{bash|zsh|fish}': 'tcsh' is not one of"),
     ],
 )
@@ -151,6 +155,29 @@ def test_exit_codes_reach_the_shell(spawn: Spawn) -> None:
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert error_line(err).startswith("missing option '--out'")
+
+
+@pytest.mark.parametrize("command", ["--help", "tasks"])
+def test_what_the_encoding_of_stdout_lacks_is_escaped(spawn: Spawn, command: str) -> None:
+    """As on Windows, where a file or a pipe gets the old code page of the system."""
+    plain = spawn(command).communicate(timeout=60)[0]
+    process = spawn(command, PYTHONIOENCODING="latin-1")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert out == plain.encode("latin-1", "backslashreplace").decode("latin-1")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell of POSIX")
+def test_a_stdout_that_is_closed_is_no_defect() -> None:
+    code = "from albert_export.cli import main; main()"
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -c "$1" tasks >&-', sys.executable, code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_reader_that_goes_away_is_no_error(spawn: Spawn) -> None:
