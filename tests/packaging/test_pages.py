@@ -74,5 +74,14 @@ def test_the_commands_that_need_no_checkpoint_run(
 
 def test_the_table_of_extras_is_that_of_the_project() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    named = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    named = [
+        name for row in re.findall(r"^\|((?: `\w+`,?)+) \|", README, re.MULTILINE) for name in re.findall(r"\w+", row)
+    ]
     assert sorted(named) == sorted(set(extras) - {"dev"})
+
+
+def test_every_extra_that_an_error_names_is_one_of_the_project() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    sources = [path for folder in ("albert_export", "graphs", "runtimes") for path in (ROOT / folder).rglob("*.py")]
+    named = {name for path in sources for name in re.findall(r'_?extra="(\w+)"', path.read_text(encoding="utf-8"))}
+    assert {"onnx", "onnxruntime", "jax"} <= named <= set(extras)
