@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -79,6 +81,7 @@ class AlbertConfig:
 
     def __init__(
         self,
+        /,  # a file may hold a key of that name
         vocab_size: int = 30000,
         embedding_size: int = 128,
         hidden_size: int = 4096,
@@ -226,6 +229,15 @@ class AlbertConfig:
                 received=f"inner_group_num={self.inner_group_num}, num_hidden_layers={self.num_hidden_layers}, "
                 f"num_hidden_groups={self.num_hidden_groups}",
             )
+        layers = self.num_hidden_groups * self.inner_group_num
+        heads = range(self.num_attention_heads)
+        for layer, pruned in self.pruned_heads.items():
+            if not 0 <= layer < layers or not set(pruned) < set(heads):
+                raise ConfigError(
+                    f"pruned_heads must name layers from 0 to {layers - 1}, and of each some but not all of the heads "
+                    f"from 0 to {len(heads) - 1}",
+                    received=f"{layer}: {pruned}",
+                )
         if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
             raise ConfigError(
                 "pad_token_id must be below vocab_size",
@@ -283,12 +295,13 @@ class AlbertConfig:
             del changed["id2label"], changed["label2id"]
         elif "id2label" in values and "label2id" not in values:
             del changed["label2id"]
-        if "num_labels" in values and "id2label" in values and len(values["id2label"]) != values["num_labels"]:
+        made = type(self)(**{**changed, **values})
+        if values.get("num_labels") is not None and made.num_labels != values["num_labels"]:
             raise ConfigError(
                 "num_labels must be the number of names in id2label",
-                received=f"num_labels={values['num_labels']}, id2label={dict(values['id2label'])}",
+                received=f"num_labels={values['num_labels']}, id2label={made.id2label}",
             )
-        self.__dict__.update(type(self)(**{**changed, **values}).__dict__)
+        self.__dict__.update(made.__dict__)
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field, the extra keys among them, as plain values; ``from_dict`` reads it back."""
@@ -308,15 +321,24 @@ class AlbertConfig:
         return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
 
     def save_pretrained(self, directory: str | Path) -> None:
-        """Write ``config.json`` into ``directory``, which is made if it is absent.
+        """Write ``config.json`` into ``directory``, which is made if it is absent; an old one is replaced in one step.
 
         Raises:
             ConfigError: ``hidden_act`` is a callable, which a file cannot hold.
+            OSError: The file cannot be written; an old one stays as it was.
         """
         if callable(self.hidden_act):
             raise ConfigError("hidden_act must be a name to be saved", received=self.hidden_act)
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        Path(directory, "config.json").write_text(self.to_json_string(), encoding="utf-8")
+        path = Path(directory, "config.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            # Bytes: in text mode the line ends would be those of the machine.
+            unfinished.write_bytes(self.to_json_string().encode("utf-8"))
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any], **changes: Any) -> Self:
@@ -343,9 +365,10 @@ class AlbertConfig:
         """
         try:
             fields = json.loads(Path(path).read_text(encoding="utf-8"))
+            json.dumps(fields, ensure_ascii=False).encode("utf-8")  # "\ud800" is JSON, but no text that can be written
         except OSError as error:
             raise ConfigError("the configuration file must be readable", received=str(error)) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(
                 "the configuration file must be JSON", received=f"{Path(path).name}: {error}", fix="save it again"
             ) from error
@@ -381,7 +404,7 @@ class AlbertConfig:
 
 def _pruned_heads(pruned_heads: Mapping[Any, Any] | None) -> dict[int, list[int]]:
     try:
-        return {int(layer): sorted(int(head) for head in heads) for layer, heads in (pruned_heads or {}).items()}
+        return {int(layer): sorted({int(head) for head in heads}) for layer, heads in (pruned_heads or {}).items()}
     except (AttributeError, TypeError, ValueError):
         raise ConfigError("pruned_heads must map layer numbers to lists of heads", received=pruned_heads) from None
 
@@ -391,14 +414,13 @@ def _is_int(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
 
 
 def _require(name: str, value: Any, rule: str, holds: Callable[[Any], bool]) -> None:
     if not holds(value):
-        raise ConfigError(f"{name} must be {rule}", received=value)
+        raise ConfigError(f"{name} must be {rule}", received="None" if value is None else value)
 
 
 def _require_one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{name} must be one of {', '.join(allowed)}", received=value)
+    _require(name, value, f"one of {', '.join(allowed)}", lambda v: v in allowed)

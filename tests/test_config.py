@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,12 @@ def test_fields_may_be_given_by_position():
         ({"id2label": {1: "x"}}, r"id2label must name every label from 0 on; received \[1\]"),
         ({"id2label": {0: "x"}, "label2id": {"x": "none"}}, "label2id must map names to numbers"),
         ({"pruned_heads": {0: 3}}, "pruned_heads must map layer numbers to lists of heads"),
+        ({"pruned_heads": {"1": [0]}}, r"pruned_heads must name layers from 0 to 0, .*; received 1: \[0\]"),
+        ({"pruned_heads": {0: [64]}}, r"some but not all of the heads from 0 to 63; received 0: \[64\]"),
+        ({"pruned_heads": {0: [0, 1]}, "num_attention_heads": 2}, r"not all of the heads from 0 to 1; received 0: \["),
+        ({"initializer_range": float("inf")}, "initializer_range must be a number of at least 0; received inf"),
+        ({"hidden_act": None}, "hidden_act must be one of gelu, gelu_new, relu, silu, swish; received None"),
+        ({"hidden_dropout_prob": None}, "hidden_dropout_prob must be a number from 0 to 1; received None"),
         ({"model_type": "bert"}, "model_type must be 'albert'; received bert; fix: give an ALBERT checkpoint"),
     ],
 )
@@ -128,6 +135,8 @@ def test_a_refused_update_changes_nothing():
         config.update({"vocab_size": 10, "hidden_size": -1})
     with pytest.raises(ConfigError, match="num_labels must be the number of names in id2label"):
         config.update({"num_labels": 3, "id2label": {0: "a"}})
+    with pytest.raises(ConfigError, match="id2label must map numbers to names"):
+        config.update({"num_labels": 3, "id2label": ["a", "b"]})
     assert config == before
 
 
@@ -139,6 +148,8 @@ def test_update_keeps_labels_and_names_consistent():
     assert config.id2label == {0: "a", 1: "b", 2: "c"}
     config.update({"num_labels": 4})
     assert config.id2label[3] == "LABEL_3"
+    config.update({"num_labels": 2, "id2label": None})
+    assert config.id2label == {0: "LABEL_0", 1: "LABEL_1"}
 
 
 def test_a_classifier_without_a_dropout_of_its_own_takes_the_encoders():
@@ -166,12 +177,42 @@ def test_a_callable_activation_works_but_cannot_be_saved(tmp_path):
         (b"{", "must be JSON; received config.json"),
         (b"[1]", "must be a JSON object; received list"),
         (b"\xff\xfe", "JSON"),
+        (b"[" * 100_000, "must be JSON; received config.json: .*recursion"),
+        (b'{"id2label": {"0": "\\ud800"}}', "must be JSON; received config.json: .*surrogates not allowed"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_told_apart(tmp_path, content, message):
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(ConfigError, match=message):
         AlbertConfig.from_json_file(tmp_path / "config.json")
+
+
+def test_any_key_of_a_file_is_kept():
+    fields = {"self": 1, "cls": 2, "extra": {"a": 3}, "copy": 4, "update": 5}
+    config = AlbertConfig.from_dict(fields)
+    assert config.extra == fields
+    assert AlbertConfig.from_dict(config.to_dict()) == config.copy()
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    AlbertConfig(hidden_size=64).save_pretrained(tmp_path)
+    before = (tmp_path / "config.json").read_bytes()
+    real = Path.write_bytes
+
+    def cut_off(path, data):
+        real(path, data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", cut_off)
+    with pytest.raises(OSError, match="No space left"):
+        AlbertConfig(hidden_size=128).save_pretrained(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
+def test_a_number_beyond_floats_is_told():
+    with pytest.raises(ConfigError, match="hidden_dropout_prob must be a number from 0 to 1"):
+        AlbertConfig(hidden_dropout_prob=10**400)
 
 
 def test_a_missing_file_is_named(tmp_path):

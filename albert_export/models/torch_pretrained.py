@@ -241,7 +241,12 @@ class AlbertPreTrainedModel(nn.Module):
                 if second in tensors and first in tensors and _same_memory(tensors[second], tensors[first]):
                     del tensors[second]
         write_sharded(save_directory, tensors, max_shard_size=max_shard_size, safe_serialization=safe_serialization)
-        config.save_pretrained(os.fspath(save_directory))
+        try:
+            config.save_pretrained(os.fspath(save_directory))
+        except OSError as error:
+            raise CheckpointError(
+                "the directory of a checkpoint must be writable", received=f"config.json: {error.strerror or error}"
+            ) from error
 
     @classmethod
     def from_pretrained(

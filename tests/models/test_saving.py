@@ -144,6 +144,9 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="max_shard_size"):
         tiny_model("AlbertModel").save_pretrained(tmp_path / "new", max_shard_size="much")
     assert (tmp_path / "file").read_text() == "here"
+    (tmp_path / "taken" / "config.json").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match=r"must be writable; received config\.json: "):
+        tiny_model("AlbertModel").save_pretrained(tmp_path / "taken")
 
 
 def test_twin_a_changed_weight_is_seen(tmp_path: Path) -> None:
