@@ -13,13 +13,16 @@ from albert_export.bundle import Artifact, Bundle, BundleWriter
 from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import InputError, ParityError, UnknownNameError
 from albert_export.targets import PRECISIONS, Target, get_target
-from albert_export.tasks import DYNAMIC_AXES, Task, get_task
+from albert_export.tasks import Task, get_task
 
 if TYPE_CHECKING:
     from albert_export.parity import ParityReport
 
 #: Letter of each axis in the file name of an artifact with fixed sizes.
 _AXIS_LETTERS = {"batch": "b", "choices": "n", "sequence": "s"}
+
+#: Runtimes count elements in 32 bits in places; no machine runs a larger batch.
+_LARGEST_SIZE = 2**31 - 1
 
 #: Vocabularies that are taken over even where the fast tokenizer does not need them: other languages' readers do.
 _VOCABULARIES = ("spiece.model", "vocab.txt")
@@ -164,19 +167,20 @@ def _resolve(location: str) -> Any:
 
 def _sizes(task: Task, checkpoint: Checkpoint, chosen: Mapping[str, int | None]) -> dict[str, int | None]:
     """Return the fixed size, or None, of each of the task's dynamic axes."""
-    for axis in DYNAMIC_AXES:
-        size = chosen[axis]
+    sizes: dict[str, int | None] = dict.fromkeys(task.dynamic_axes)
+    for axis, size in chosen.items():
         if size is None:
             continue
-        if axis not in task.dynamic_axes:
+        if axis not in sizes:
             raise InputError(f"{task.name} has no axis {axis}", received=f"{axis}={size}", fix=f"leave out {axis}")
-        if size < 1:
-            raise InputError(f"{axis} must be at least 1", received=size)
+        if type(size) is not int or not 1 <= size <= _LARGEST_SIZE:
+            raise InputError(f"{axis} must be a whole number from 1 to {_LARGEST_SIZE}", received=size)
+        sizes[axis] = size
     longest = checkpoint.config.max_position_embeddings
-    sequence = chosen["sequence"]
+    sequence = sizes["sequence"]
     if sequence is not None and sequence > longest:
         raise InputError(f"sequence must be at most max_position_embeddings, which is {longest}", received=sequence)
-    return {axis: chosen[axis] for axis in task.dynamic_axes}
+    return sizes
 
 
 def _file_name(target: Target, precision: str, layers: str, sizes: Mapping[str, int | None]) -> str:

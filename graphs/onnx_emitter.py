@@ -69,8 +69,8 @@ def check_opset(opset: int) -> int:
     Raises:
         ExportError: It is outside :data:`OLDEST_OPSET` to :data:`NEWEST_OPSET`, or newer than the installed onnx.
     """
-    if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
-        raise ExportError(f"opset must be from {OLDEST_OPSET} to {NEWEST_OPSET}", received=opset)
+    if type(opset) is not int or not OLDEST_OPSET <= opset <= NEWEST_OPSET:
+        raise ExportError(f"opset must be a whole number from {OLDEST_OPSET} to {NEWEST_OPSET}", received=opset)
     if opset > onnx.defs.onnx_opset_version():
         raise ExportError(
             f"the installed onnx {onnx.__version__} knows opsets up to {onnx.defs.onnx_opset_version()}",

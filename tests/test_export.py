@@ -144,9 +144,15 @@ def test_a_tied_decoder_stays_one_table(tmp_path):
         ({"precision": "int3"}, UnknownNameError, "precision must be one of fp32"),
         ({"layers": "coiled"}, UnknownNameError, "layers must be one of rolled, unrolled.*did you mean rolled"),
         ({"sequence": 513}, InputError, "sequence must be at most max_position_embeddings, which is 512; received 513"),
-        ({"batch": 0}, InputError, "batch must be at least 1; received 0"),
+        ({"batch": 0}, InputError, "batch must be a whole number from 1 to 2147483647; received 0"),
+        ({"batch": 2**31}, InputError, "batch must be a whole number from 1 to 2147483647; received 2147483648"),
+        ({"batch": 1.5}, InputError, "batch must be a whole number .*; received 1.5"),
+        ({"batch": True}, InputError, "batch must be a whole number .*; received True"),
+        ({"sequence": "8"}, InputError, "sequence must be a whole number .*; received 8"),
         ({"choices": 4}, InputError, "question-answering has no axis choices"),
-        ({"opset": 17}, ExportError, "opset must be from 18 to"),
+        ({"opset": 17}, ExportError, "opset must be a whole number from 18 to .*; received 17"),
+        ({"opset": 20.0}, ExportError, "opset must be a whole number .*; received 20.0"),
+        ({"opset": "20"}, ExportError, "opset must be a whole number .*; received 20"),
     ],
 )
 def test_bad_options_are_one_line_and_write_nothing(tmp_path, options, error, message):
