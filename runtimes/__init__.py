@@ -23,6 +23,7 @@ def load(
     *,
     target: str | None = None,
     precision: str | None = None,
+    file: str | None = None,
     device: str = "auto",
     threads: int | None = None,
 ) -> Runtime:
@@ -32,6 +33,8 @@ def load(
         path: The bundle's directory, or an opened bundle.
         target: Which target, e.g. ``onnx``; may be left out where there is one.
         precision: fp32 when left out, else the only one present.
+        file: The artifact's file in the bundle, e.g. ``onnx/model_unrolled.onnx``; when left out, the one in the
+            target's default form, with all axes dynamic, or the only one.
         device: ``auto`` for the best that is really there (``.device`` then says which), or ``cpu``, ``cuda`` …
         threads: Threads of one run; None for one on each processor that this process has.
 
@@ -48,11 +51,11 @@ def load(
     from albert_export.bundle import Bundle
 
     if isinstance(path, Bundle):
-        bundle, artifact = path, path.select(target, precision)
+        bundle, artifact = path, path.select(target, precision, file=file)
     else:
         # Hashes only of what runs: the bundle may hold gigabytes of other precisions.
         bundle = Bundle.open(path, verify="sizes")
-        artifact = bundle.select(target, precision)
+        artifact = bundle.select(target, precision, file=file)
         bundle.verify(artifact)
     module, _, name = get_target(artifact.target).runtime.partition(":")
     runtime_class: type[Runtime] = getattr(importlib.import_module(module), name)

@@ -109,6 +109,11 @@ def runtime_options(function: Decorated) -> Decorated:
             help=f"auto, {', '.join(devices)}: auto takes the best that is there.",
         ),
         click.option(
+            "--file",
+            metavar="FILE",
+            help="One artifact of several, as `inspect` lists them, e.g. onnx/model_unrolled.onnx.",
+        ),
+        click.option(
             "--precision",
             shell_complete=completing(lambda: PRECISIONS),
             help=f"{', '.join(PRECISIONS)}; fp32 by default, else the only one in the bundle.",

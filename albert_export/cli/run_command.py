@@ -62,7 +62,8 @@ _FIELD_OPTIONS = {
     "--input",
     "source",
     metavar="FILE.jsonl",
-    help='Answer every line, a JSON object such as {"question": …, "context": …}; an "id" is handed on. - for stdin.',
+    help='Answer every line, a JSON object such as {"question": …, "context": …}, in their order; an "id" is handed '
+    "on. - for stdin.",
 )
 @click.option(
     "--output",
@@ -84,6 +85,7 @@ def run_command(
     batch_size: int,
     target: str | None,
     precision: str | None,
+    file: str | None,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -99,7 +101,8 @@ def run_command(
     record = {field: value for field, value in texts.items() if value not in (None, ())}
     _check_ways(record, source, destination)
     options = {**_parse_settings(settings), **({} if top_k is None else {"top_k": top_k})}
-    with pipeline(bundle, target=target, precision=precision, device=device, threads=threads) as answer:
+    chosen = {"target": target, "precision": precision, "file": file}
+    with pipeline(bundle, **chosen, device=device, threads=threads) as answer:
         if source is not None:
             _run_lines(answer, source, destination, batch_size=batch_size, quiet=quiet, options=options)
         else:

@@ -41,6 +41,7 @@ def pipeline(
     *,
     target: str | None = None,
     precision: str | None = None,
+    file: str | None = None,
     device: str = "auto",
     threads: int | None = None,
 ) -> Any:
@@ -50,6 +51,7 @@ def pipeline(
         path: The bundle's directory, or an opened bundle.
         target: Which target, e.g. ``onnx``; may be left out where there is one.
         precision: fp32 when left out, else the only one present.
+        file: The artifact's file in the bundle; see :func:`albert_export.load`.
         device: ``auto`` for the best that is really there, or ``cpu``, ``cuda`` …
         threads: Threads of one run; None for one on each processor that this process has.
 
@@ -72,8 +74,9 @@ def pipeline(
         bundle = path
     else:
         bundle = Bundle.open(path, verify="sizes")
-        bundle.verify(bundle.select(target, precision))
+        bundle.verify(bundle.select(target, precision, file=file))
     kind = pipeline_class(bundle.task.name)
     # The tokenizer first: it is quick, and when it is missing nothing has to be closed again.
     tokenizer = load_tokenizer(bundle.path, config=bundle.config)
-    return kind(load(bundle, target=target, precision=precision, device=device, threads=threads), tokenizer)
+    runtime = load(bundle, target=target, precision=precision, file=file, device=device, threads=threads)
+    return kind(runtime, tokenizer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +12,15 @@ from pathlib import Path
 
 import pytest
 
+import albert_export
 from albert_export.bundle import Bundle
 from tests.cli.conftest import Invoke, Spawn
 from tests.cli.test_program import error_line
+from tests.conftest import Exported
+
+
+def copied(bundle: Path, out: Path) -> Path:
+    return Path(shutil.copytree(bundle, out))
 
 
 def test_an_export_with_parity_prints_what_the_bundle_holds(invoke: Invoke, tmp_path: Path) -> None:
@@ -47,18 +54,25 @@ def test_every_option_reaches_the_export(invoke: Invoke, tmp_path: Path) -> None
     assert artifact["parity"] is None
 
 
-def test_a_second_artifact_is_added_and_the_first_kept(invoke: Invoke, tmp_path: Path) -> None:
-    out = tmp_path / "ner"
-    for layers in ("rolled", "unrolled"):
-        result = invoke("onnx", "--task", "ner", "--out", out, "--layers", layers, "--no-parity", "-q", "--json")
-        assert result.exit_code == 0, result.stderr
+def test_a_second_artifact_is_added_the_first_kept_and_each_can_be_run(
+    invoke: Invoke, exported: Exported, tmp_path: Path
+) -> None:
+    out = copied(exported("ner"), tmp_path / "ner")
+    result = invoke("onnx", "--task", "ner", "--out", out, "--layers", "unrolled", "--no-parity", "-q", "--json")
+    assert result.exit_code == 0, result.stderr
     files = [artifact["file"] for artifact in json.loads(result.stdout)["artifacts"]]
     assert files == ["onnx/model.onnx", "onnx/model_unrolled.onnx"]
+    for file in files:
+        with albert_export.pipeline(out, file=file) as ner:
+            assert ner.runtime.describe()["file"] == Path(file).name
+    text = ("run", out, "--text", "Ada Lovelace lived in London.", "-q", "--json")
+    assert json.loads(invoke(*text, "--file", files[1]).stdout)
+    absent = invoke(*text, "--file", "onnx/model_b1.onnx")
+    assert "must hold the artifact asked for (file=onnx/model_b1.onnx)" in error_line(absent.stderr)
 
 
-def test_another_task_does_not_get_into_a_bundle(invoke: Invoke, tmp_path: Path) -> None:
-    out = tmp_path / "ner"
-    assert invoke("onnx", "--task", "ner", "--out", out, "--no-parity", "-q").exit_code == 0
+def test_another_task_does_not_get_into_a_bundle(invoke: Invoke, exported: Exported, tmp_path: Path) -> None:
+    out = copied(exported("ner"), tmp_path / "ner")
     before = (out / "manifest.json").read_bytes()
     result = invoke("onnx", "--task", "qa", "--out", out, "--no-parity", "-q")
     assert result.exit_code == 2
@@ -85,12 +99,11 @@ def test_a_shape_or_opset_that_cannot_be_is_refused(
 
 
 def test_a_parity_miss_is_exit_code_1_and_keeps_the_old_bundle(
-    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from albert_export.parity import criteria
 
-    out = tmp_path / "qa"
-    assert invoke("onnx", "--task", "qa", "--out", out, "--no-parity", "-q").exit_code == 0
+    out = copied(exported("qa"), tmp_path / "qa")
     before = (out / "manifest.json").read_bytes()
     # An artifact that is right misses a limit below its own rounding.
     monkeypatch.setitem(criteria.CRITERIA, "fp32", criteria.Criterion(noise_factor=1e-6, scale_factor=0.0))
@@ -103,9 +116,8 @@ def test_a_parity_miss_is_exit_code_1_and_keeps_the_old_bundle(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
-def test_an_interrupt_writes_nothing_and_loses_nothing(spawn: Spawn, invoke: Invoke, tmp_path: Path) -> None:
-    out = tmp_path / "qa"
-    assert invoke("onnx", "--task", "qa", "--out", out, "--no-parity", "-q").exit_code == 0
+def test_an_interrupt_writes_nothing_and_loses_nothing(spawn: Spawn, exported: Exported, tmp_path: Path) -> None:
+    out = copied(exported("qa"), tmp_path / "qa")
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     process = spawn("onnx", "--task", "qa", "--out", out, "--layers", "unrolled")
     assert process.stderr is not None
