@@ -59,7 +59,7 @@ class UnknownNameError(AlbertExportError, ValueError):
 
     def __init__(self, kind: str, received: str, known: Sequence[str]) -> None:
         self.known = tuple(known)
-        near = get_close_matches(received.lower(), self.known, n=3, cutoff=0.4)
+        near = get_close_matches(str(received).lower(), self.known, n=3, cutoff=0.4)
         fix = f"did you mean {' or '.join(near)}?" if near else "choose one of these"
         super().__init__(f"{kind} must be one of {', '.join(self.known)}", received=received, fix=fix)
 
