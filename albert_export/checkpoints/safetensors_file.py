@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from albert_export._imports import require
 from albert_export.errors import CheckpointError
@@ -164,17 +164,12 @@ def numpy_tensors(paths: Iterable[Path]) -> Mapping[str, np.ndarray]:
     Raises:
         CheckpointError: A file is truncated or malformed.
     """
-    import numpy as np
-
     entries = read_headers(paths)
-    files = {path: np.memmap(path, dtype=np.uint8, mode="r") for path in {entry.path for entry in entries.values()}}
+    view = _mapped(entries.values(), mode="r")
 
     def load(name: str) -> np.ndarray:
-        entry = entries[name]
-        array: np.ndarray = np.ndarray(
-            entry.shape, dtype=DTYPES[entry.dtype][0], buffer=files[entry.path], offset=entry.offset
-        )
-        if entry.dtype == "BF16":
+        array = view(entries[name])
+        if entries[name].dtype == "BF16":
             # bfloat16 is the upper half of a float32.
             array = (array.astype("<u4") << 16).view("<f4")
             array.flags.writeable = False
@@ -191,11 +186,34 @@ def torch_tensors(paths: Iterable[Path]) -> Mapping[str, torch.Tensor]:
         MissingDependencyError: torch is not installed.
     """
     require("torch", needed_for="reading weights as torch tensors", extra="onnx")
-    from safetensors import safe_open
+    import torch
 
     entries = read_headers(paths)
-    files = {path: safe_open(path, framework="pt") for path in {entry.path for entry in entries.values()}}
-    return LazyTensors(entries, lambda name: files[entries[name].path].get_tensor(name))
+    view = _mapped(entries.values(), mode="c")
+
+    def load(name: str) -> torch.Tensor:
+        array = view(entries[name])
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)  # the only byte order that torch knows
+        if entries[name].dtype == "BF16":
+            return torch.from_numpy(array.view("int16")).view(torch.bfloat16)
+        return torch.from_numpy(array)
+
+    return LazyTensors(entries, load)
+
+
+def _mapped(entries: Iterable[Entry], *, mode: Literal["r", "c"]) -> Callable[[Entry], np.ndarray]:
+    """Map the entries' files, read-only or privately, and return what gives an entry's array."""
+    import numpy as np
+
+    try:
+        files = {path: np.memmap(path, dtype=np.uint8, mode=mode) for path in {entry.path for entry in entries}}
+    except OSError as error:
+        raise CheckpointError("the weights must be readable", received=str(error)) from error
+
+    def view(entry: Entry) -> np.ndarray:
+        return np.ndarray(entry.shape, DTYPES[entry.dtype][0], buffer=files[entry.path], offset=entry.offset)
+
+    return view
 
 
 def _are_sizes(value: object) -> bool:

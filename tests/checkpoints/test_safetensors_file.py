@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,28 @@ def test_torch_tensors_of_any_layout(tmp_path: Path) -> None:
     for name, tensor in contiguous.items():
         assert read[name].dtype == tensor.dtype
         assert torch.equal(read[name], tensor)
+
+
+def test_any_place_in_the_file_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    flag, number = {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}, {**ONE, "data_offsets": [1, 5]}
+    path.write_bytes(file_of({"flag": flag, "number": number}, b"\1" + struct.pack("<f", 1.5)))
+    assert torch_tensors([path])["number"].tolist() == numpy_tensors([path])["number"].tolist() == [1.5]
+
+
+def test_nothing_but_the_weights_of_a_file_is_looked_at(tmp_path: Path) -> None:
+    """The metadata of a file are its writer's affair, even where they break the format."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(file_of({"__metadata__": {"steps": 3}, "a": ONE}, struct.pack("<f", 1.5)))
+    assert torch_tensors([path])["a"].tolist() == numpy_tensors([path])["a"].tolist() == [1.5]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names but text")
+def test_a_directory_whose_name_is_no_text(tmp_path: Path) -> None:
+    directory = Path(os.fsdecode(os.fsencode(tmp_path) + b"/od\xffd"))
+    directory.mkdir()
+    write_safetensors(directory / "model.safetensors", {"a": np.ones(2, np.float32)})
+    assert torch_tensors([directory / "model.safetensors"])["a"].tolist() == [1, 1]
 
 
 def test_bfloat16_becomes_float32_exactly(tmp_path: Path) -> None:
