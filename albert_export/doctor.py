@@ -129,7 +129,7 @@ def examine(installed: Callable[[str], str | None] | None = None) -> Diagnosis:
     by_requirement = {package.requirement: package for package in packages}
     machine = describe_machine()
     abilities = tuple(
-        _ability(target, verb, verb_extras, [by_requirement[line] for extra in verb_extras for line in wanted[extra]])
+        _ability(target, verb, {extra: [by_requirement[line] for line in wanted[extra]] for extra in verb_extras})
         for target in TARGETS
         for verb, verb_extras in _needs(target).items()
     )
@@ -247,12 +247,20 @@ def _import_path() -> str:
     return os.pathsep.join(path for path in sys.path if path)
 
 
-def _ability(target: Target, verb: Verb, extras: Sequence[str], packages: Iterable[Package]) -> Ability:
-    lacking = [package for package in packages if package.state != "ok"]
+def _ability(target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]]) -> Ability:
+    """Judge by the packages of each extra; the fix names only extras that lack something."""
+    lacking = [package for packages in needed.values() for package in packages if package.state != "ok"]
     fix = None
     if lacking:
         upgrade = "--upgrade " if any(package.state == "too old" for package in lacking) else ""
         broken = [package.name for package in lacking if package.state == "broken"]
+        # The CPU build must not be installed over the GPU build, which serves as well.
+        gpu = any(package.name == "onnxruntime-gpu" for package in lacking)
+        extras = [
+            "gpu" if gpu and extra == "onnxruntime" else extra
+            for extra, packages in needed.items()
+            if any(package.state != "ok" for package in packages)
+        ]
         fix = f"pip install {upgrade}'{DISTRIBUTION}[{','.join(extras)}]'"
         if broken:
             fix = f"pip install --force-reinstall {' '.join(broken)}"

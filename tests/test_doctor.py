@@ -60,6 +60,22 @@ def test_the_gpu_build_of_onnxruntime_serves_as_well(monkeypatch: pytest.MonkeyP
     assert "onnxruntime-gpu 1.30.0" in render(diagnosis)
 
 
+@pytest.mark.parametrize(
+    ("lacks", "fix"),
+    [
+        ({"torch": None}, "pip install 'albert-export[onnx]'"),
+        ({"onnxruntime-gpu": "1.1.0"}, "pip install --upgrade 'albert-export[gpu]'"),
+    ],
+)
+def test_no_fix_installs_the_cpu_build_over_the_gpu_build(
+    monkeypatch: pytest.MonkeyPatch, lacks: dict[str, str | None], fix: str
+) -> None:
+    found = {**HERE, "onnxruntime": None, "onnxruntime-gpu": "1.30.0", **lacks}
+    diagnosis = diagnose(monkeypatch, {name: version for name, version in found.items() if version is not None})
+    prove = next(ability for ability in diagnosis.abilities if ability.verb == "prove")
+    assert prove.fix == fix
+
+
 def test_two_builds_of_onnxruntime_are_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
     diagnosis = diagnose(monkeypatch, {**HERE, "onnxruntime-gpu": "1.30.0"})
     (problem,) = diagnosis.problems
