@@ -31,7 +31,7 @@ class Source:
 
     Attributes:
         kind: ``directory``, ``hub`` or ``builtin``.
-        name: The directory's last name, the hub id, or the built-in name; never a path.
+        name: The directory's last name, the hub id, or the built-in name; never a path, and always printable.
         revision: The hub's commit hash; None for the other kinds.
         sha256: Hash of ``config.json`` and the weight files, see :attr:`Checkpoint.source`.
     """

@@ -19,6 +19,7 @@ from albert_export.tasks import Task
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?", re.ASCII)
 _LOOKS_LIKE_A_PATH = re.compile(r"^[.~/]|^[A-Za-z]:|\\|/$|/.*/")
 _LISTED_FILES = 8
+_SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,19 @@ def _find(
     if model is None:
         return _in_directory(builtin_directory(DEFAULT_MODEL, task), "builtin", DEFAULT_MODEL)
     given = os.fspath(model)
-    directory = Path(given).expanduser()
-    if given and directory.is_dir():
-        return _in_directory(directory, "directory", directory.resolve().name)
-    if given and directory.exists():
+    try:
+        directory = Path(given).expanduser()
+        is_directory, exists = directory.is_dir(), directory.exists()
+    except (OSError, RuntimeError) as error:  # no rights on the way, a name too long, no such user's home
+        told = error.strerror if isinstance(error, OSError) else str(error)
+        raise CheckpointError(
+            "a checkpoint must be a directory that can be read",
+            received=f"{given[:_SHOWN_CHARACTERS]}: {told}",
+            fix="check the path and the rights on it",
+        ) from error
+    if given and is_directory:
+        return _in_directory(directory, "directory", _source_name(directory))
+    if given and exists:
         raise CheckpointError(
             "a checkpoint must be a directory", received=f"the file {given}", fix="give the directory that holds it"
         )
@@ -145,10 +155,16 @@ def _find(
     return _Place("hub", given, hub.commit, hub.get, hub.describe)
 
 
+def _source_name(directory: Path) -> str:
+    """Return the directory's last name; what no text can hold, or would break a line, becomes U+FFFD."""
+    name = "".join(character if character.isprintable() else "\ufffd" for character in directory.resolve().name)
+    return name or "checkpoint"  # the root has no name
+
+
 def _in_directory(directory: Path, kind: SourceKind, name: str) -> _Place:
     def get(file: str) -> Path | None:
         path = directory / file
-        return path if path.is_file() else None
+        return path if os.path.isfile(path) else None  # noqa: PTH113 -- Path.is_file raises where rights are lacking
 
     def seen() -> str:
         try:

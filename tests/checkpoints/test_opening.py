@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,15 @@ def test_a_relative_directory_that_looks_like_a_hub_id(tmp_path: Path, monkeypat
     assert open_checkpoint("owner/name").source_kind == "directory"
     monkeypatch.chdir(tmp_path / "owner" / "name")
     assert open_checkpoint(".").source_name == "name"
+
+
+def test_a_name_that_would_break_a_line_or_is_no_text(tmp_path: Path) -> None:
+    write_tiny(tmp_path / "line\nbreak")
+    assert open_checkpoint(tmp_path / "line\nbreak").source_name == "line\ufffdbreak"
+    if sys.platform == "linux":  # other systems have no file names but text
+        unreadable = Path(os.fsdecode(os.fsencode(tmp_path) + b"/od\xffd"))
+        write_tiny(unreadable)
+        assert open_checkpoint(unreadable).source_name == "od\ufffdd"
 
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +145,12 @@ class TestRefused:
             told = refused(model)
             assert "absent" in told or "a/b/c" in told or "a\\b" in told
             assert "check the path" in told
+
+    @pytest.mark.parametrize("model", ["a" * 5000, "/" + "a" * 5000, "~no-such-user/checkpoint"])
+    def test_paths_that_the_system_refuses(self, model: str) -> None:
+        told = refused(model)
+        assert "must be a directory that can be read" in told
+        assert len(told) < 400
 
     def test_names_that_are_neither_path_nor_hub_id(self) -> None:
         for model in ("", "two words", "owner/na me", "name\n", "-x"):
