@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 import albert_export
 from albert_export.cli.run_command import _stdin
 from albert_export.errors import InputError
-from tests.cli.conftest import Invoke
+from tests.cli.conftest import ROOT, Invoke
 from tests.cli.test_program import error_line
 from tests.conftest import Exported
 
@@ -106,6 +109,25 @@ def test_lines_of_stdin_go_into_a_file_as_well(
     written = invoke("run", bundle, "--input", "-", "--output", out, stdin=text)
     assert written.exit_code == 0, written.stderr
     assert out.read_text(encoding="utf-8") == invoke("run", bundle, "--input", questions, "-q").stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_terminal_shows_how_far_a_file_is(exported: Exported, questions: Path, tmp_path: Path, quiet: bool) -> None:
+    terminal, theirs = os.openpty()
+    code = "from albert_export.cli import main; main()"
+    files = ("--input", str(questions), "--output", str(tmp_path / "out.jsonl"))
+    options = ["-q"] if quiet else []
+    command = [sys.executable, "-c", code, "run", str(exported("question-answering")), *files, *options]
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        here = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=here, check=False)
+        os.set_blocking(terminal, False)
+        shown = (screen.read(100_000) or b"").decode()
+        os.close(theirs)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert ("answering" in shown and "2/2" in shown) is not quiet
+    assert (shown == "") is quiet
 
 
 def test_a_closed_stdin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
