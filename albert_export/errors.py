@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 
 class AlbertExportError(Exception):
@@ -48,6 +49,17 @@ class AlbertExportError(Exception):
         if fix is not None:
             parts.append(f"fix: {fix}")
         super().__init__(" ".join("; ".join(parts).split()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own way would call the constructor with the message alone, which some subclasses cannot take:
+        # an error of a worker process would then arrive as a TypeError.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[AlbertExportError], args: tuple[Any, ...], fields: dict[str, Any]) -> AlbertExportError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class ConfigError(AlbertExportError, ValueError):
