@@ -18,9 +18,16 @@ def check_destination(out: str | os.PathLike[str]) -> Path:
 
     Raises:
         ConflictError: Something that is no bundle is there: a file, or a directory with other contents.
-        BundleError: It is the file system's root, a mount point, or holds the current directory.
+        BundleError: It is the file system's root, a mount point, holds the current directory, or its path is no text.
     """
     path = real_path(out)
+    shown = os.fsencode(path).decode("utf-8", "replace")
+    if shown != str(path):
+        raise BundleError(
+            "the path of the output must be text, because runtimes take no other",
+            received=shown,
+            fix="choose another place",
+        )
     with told_plainly(f"looking at the output directory {path}"):
         if path.parent == path:
             raise BundleError("the output must be a directory of its own", received=str(path), fix="name one below it")

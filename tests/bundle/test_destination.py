@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "qa").write_text("mine")
     refused(tmp_path / "qa", "must be a directory", ConflictError)
     assert tree(tmp_path) == {"qa": b"mine"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names but text")
+def test_a_path_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    refused(os.fsdecode(os.fsencode(tmp_path) + b"/od\xffd/qa"), "must be text, .*; received .*/od\ufffdd/qa; fix")
+    assert tree(tmp_path) == {}
 
 
 def test_a_directory_with_other_contents_is_not_replaced(tmp_path: Path) -> None:
