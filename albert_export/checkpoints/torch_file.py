@@ -78,14 +78,25 @@ def _state_dict(path: Path, loaded: Any, torch: Any) -> dict[str, torch.Tensor]:
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{path.name} must hold a state dict", received=type(loaded).__name__)
     for name, value in loaded.items():
-        if not isinstance(name, str) or not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
-            kind = getattr(value, "layout", type(value).__name__)
+        kind = _kind(value, torch)
+        if not isinstance(name, str) or kind != "dense":
             raise CheckpointError(
                 f"{path.name} must map names to dense tensors",
                 received=f"{name!r}: {kind}",
                 fix="save model.state_dict() alone, or the model with save_pretrained",
             )
     return {name: value.detach() for name, value in loaded.items()}
+
+
+def _kind(value: Any, torch: Any) -> str:
+    """Tell in a word what a file maps a name to: ``dense`` is a tensor that can be used as it is."""
+    if not isinstance(value, torch.Tensor):
+        return type(value).__name__
+    if value.layout is not torch.strided:
+        return str(value.layout)
+    if value.is_quantized:
+        return str(value.dtype)
+    return "a tensor without data" if value.is_meta else "dense"
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:

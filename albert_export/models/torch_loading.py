@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from albert_export.checkpoints.matching import canonical_name, check_shapes, match_names
 from albert_export.checkpoints.names import TIED_COPY_REASON, parameters, tied_names
 from albert_export.config import AlbertConfig
-from albert_export.errors import InputError, WeightsMismatchError
+from albert_export.errors import CheckpointError, InputError, WeightsMismatchError
 from albert_export.models.torch_surgery import initialise
 from albert_export.tasks import TASKS, Task
 
@@ -162,8 +162,8 @@ def fill(
         fix: What the user can do about missing weights.
 
     Raises:
-        WeightsMismatchError: Lists parameters without weight, weights without parameter, and differing shapes; the
-            model is then unchanged.
+        WeightsMismatchError: Lists parameters without weight, weights without parameter, and differing shapes.
+        CheckpointError: A weight is no floating-point number. In both cases the model is unchanged.
     """
     places = _places(model)
     shapes = {name: tuple(getattr(*slots[0]).shape) for name, slots in places.items()}
@@ -178,6 +178,13 @@ def fill(
             unexpected=matching.unexpected,
             mismatched=differing,
             fix=fix if missing else None,
+        )
+    whole = [f"{name}: {tensors[name].dtype}" for name in matching.renames if not tensors[name].is_floating_point()]
+    if whole:  # quantised ones, whose scales are elsewhere: read as they are, they would give another model
+        raise CheckpointError(
+            "weights must be floating-point numbers",
+            received=", ".join(whole),
+            fix="give the checkpoint from before its quantisation",
         )
     mismatched = tuple(
         (name, stored[source], shapes[name])

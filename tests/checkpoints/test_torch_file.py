@@ -167,10 +167,11 @@ def test_a_damaged_byte_is_told_or_harmless(
         (torch.ones(1), "Tensor"),
         ({"model": {"a": torch.ones(1)}}, "'model': dict"),
         ({"a": torch.ones(1), "step": 3}, "'step': int"),
-        ({1: torch.ones(1)}, "1: torch.strided"),
+        ({1: torch.ones(1)}, "1: dense"),
         ({"a": torch.ones(2).to_sparse()}, "'a': torch.sparse_coo"),
+        ({"a": torch.ones(2, device="meta")}, "'a': a tensor without data"),
     ],
-    ids=["list", "tensor", "nested", "number", "number as name", "sparse"],
+    ids=["list", "tensor", "nested", "number", "number as name", "sparse", "no data"],
 )
 def test_only_a_state_dict_of_dense_tensors(tmp_path: Path, contents: Any, told: str) -> None:
     path = tmp_path / "pytorch_model.bin"

@@ -151,6 +151,16 @@ def test_a_config_that_contradicts_the_weights_is_an_error(tmp_path: Path) -> No
         AlbertModel.from_pretrained(saved(tmp_path / "inner", "AlbertModel", inner_group_num=2), config=tiny_config())
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.bool])
+def test_whole_numbers_are_no_weights(dtype: torch.dtype, tmp_path: Path) -> None:
+    saved(tmp_path, "AlbertModel")
+    rewrite(tmp_path, lambda tensors: tensors.update({"pooler.weight": tensors["pooler.weight"].to(dtype)}))
+    with pytest.raises(CheckpointError, match=f"must be floating-point numbers; received pooler.weight: {dtype}; fix"):
+        AlbertModel.from_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match="must be floating-point numbers"):
+        load_eager(open_checkpoint(tmp_path), get_task("embed"))
+
+
 # --- keywords
 
 
