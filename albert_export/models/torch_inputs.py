@@ -53,14 +53,19 @@ def check_inputs(
     B, S = given.shape[:2]
     if B == 0 or S == 0:
         raise InputError("a batch must hold at least one row of at least one token", received=str((B, S)))
+    if position_ids is not None and tuple(position_ids.shape) not in {(B, S), (1, S), (S,)}:
+        raise InputError(
+            f"position_ids must have the shape {(B, S)} of the inputs, or one row for all",
+            received=str(tuple(position_ids.shape)),
+        )
     _check_length(config, S, position_ids)
     for name, tensor in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
         if tensor is not None and tuple(tensor.shape) not in {(B, S), (1, S)}:
             raise InputError(f"{name} must have the shape {(B, S)} of the inputs", received=str(tuple(tensor.shape)))
     if token_type_ids is not None:
         _check_ids("token_type_ids", token_type_ids, config.type_vocab_size, "type_vocab_size")
-    if head_mask is not None and head_mask.dim() not in {1, 2, 5}:
-        raise InputError("head_mask must be [heads] or [layers, heads]", received=str(tuple(head_mask.shape)))
+    if head_mask is not None:
+        _check_head_mask(config, head_mask)
 
 
 def check_choices(**inputs: Tensor | None) -> None:
@@ -101,6 +106,13 @@ def _check_ids(name: str, ids: Tensor, size: int, field: str) -> None:
     low, high = (int(value) for value in torch.aminmax(ids))
     if low < 0 or high >= size:
         raise InputError(f"{name} must lie in [0, {field}) = [0, {size})", received=low if low < 0 else high)
+
+
+def _check_head_mask(config: AlbertConfig, head_mask: Tensor) -> None:
+    # Of five axes, and after pruning, what fits depends on the layer: there torch has the last word.
+    A, shape = config.num_attention_heads, tuple(head_mask.shape)
+    if len(shape) not in {1, 2, 5} or (len(shape) < 5 and not config.pruned_heads and shape[-1] not in {1, A}):
+        raise InputError(f"head_mask must be [heads] or [layers, heads], for {A} heads", received=str(shape))
 
 
 def _check_length(config: AlbertConfig, S: int, position_ids: Tensor | None) -> None:

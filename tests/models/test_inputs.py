@@ -35,7 +35,11 @@ EMBEDS = torch.zeros(2, 7, 8)
         ({"input_ids": IDS, "token_type_ids": IDS[:, :3]}, "token_type_ids must have the shape (2, 7)"),
         ({"input_ids": IDS, "token_type_ids": IDS * 0 + 2}, "token_type_ids must lie in [0, type_vocab_size) = [0, 2)"),
         ({"input_ids": IDS, "position_ids": IDS * 0 + 24}, "position_ids must lie in [0, max_position_embeddings)"),
+        ({"input_ids": IDS, "position_ids": IDS[:, :6]}, "position_ids must have the shape (2, 7)"),
+        ({"input_ids": IDS, "position_ids": IDS[None]}, "position_ids must have the shape (2, 7)"),
         ({"input_ids": IDS, "head_mask": torch.ones(1, 3, 4)}, "head_mask must be [heads] or [layers, heads]"),
+        ({"input_ids": IDS, "head_mask": torch.ones(3)}, "head_mask must be [heads] or [layers, heads], for 4 heads"),
+        ({"input_ids": IDS, "head_mask": torch.ones(3, 5)}, "for 4 heads; received (3, 5)"),
     ],
 )
 def test_a_wrong_input_is_told_in_one_line(inputs: dict[str, Any], message: str) -> None:
@@ -74,6 +78,13 @@ def test_the_longest_sequence_and_the_last_ids_are_taken() -> None:
         2,
         16,
     )
+
+
+def test_positions_may_be_one_row_for_all() -> None:
+    model, positions = tiny_model("AlbertModel"), torch.arange(7).flip(0)
+    expected = model(IDS, position_ids=positions.expand(2, 7)).last_hidden_state
+    for given in (positions, positions[None]):
+        assert torch.equal(model(IDS, position_ids=given).last_hidden_state, expected)
 
 
 def test_explicit_positions_let_an_absolute_model_run_longer() -> None:
