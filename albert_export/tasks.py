@@ -51,8 +51,8 @@ class Task:
         flax_class: Name of the Flax sibling.
         inputs: Input tensors, in the order of the artifact's signature.
         outputs: Output tensors, in the order of the artifact's signature.
-        head: Prefixes of the canonical weight names that belong to this head alone; a checkpoint without them
-            holds no such head.
+        parts: Parts of the model besides the encoder, as the table of weight names calls them. Masked words, tokens
+            and spans read no pooled output.
         summary: What the head answers, for ``albert-export tasks``.
     """
 
@@ -63,7 +63,7 @@ class Task:
     flax_class: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    head: tuple[str, ...]
+    parts: tuple[str, ...]
     summary: str
 
     @property
@@ -92,7 +92,7 @@ TASKS: tuple[Task, ...] = (
             _output("last_hidden_state", "batch", "sequence", "hidden_size"),
             _output("pooler_output", "batch", "hidden_size"),
         ),
-        (),
+        ("pooler",),
         "a vector for each token and one for the text",
     ),
     Task(
@@ -103,7 +103,7 @@ TASKS: tuple[Task, ...] = (
         "FlaxAlbertForPreTraining",
         _inputs("batch", "sequence"),
         (_output("prediction_logits", "batch", "sequence", "vocab_size"), _output("sop_logits", "batch", "num_labels")),
-        ("predictions.", "sop_classifier."),
+        ("pooler", "masked words", "untied decoder", "sentence order"),
         "masked words, and whether two sentences stand in order",
     ),
     Task(
@@ -114,7 +114,7 @@ TASKS: tuple[Task, ...] = (
         "FlaxAlbertForMaskedLM",
         _inputs("batch", "sequence"),
         (_output("logits", "batch", "sequence", "vocab_size"),),
-        ("predictions.",),
+        ("masked words", "untied decoder"),
         "the words that fit a [MASK]",
     ),
     Task(
@@ -125,7 +125,7 @@ TASKS: tuple[Task, ...] = (
         "FlaxAlbertForSequenceClassification",
         _inputs("batch", "sequence"),
         (_output("logits", "batch", "num_labels"),),
-        ("classifier.",),
+        ("pooler", "classifier"),
         "a label, several labels or a number for a text or a pair",
     ),
     Task(
@@ -136,7 +136,7 @@ TASKS: tuple[Task, ...] = (
         "FlaxAlbertForMultipleChoice",
         _inputs("batch", "choices", "sequence"),
         (_output("logits", "batch", "choices"),),
-        ("classifier.",),
+        ("pooler", "choice classifier"),
         "which of several continuations fits a prompt",
     ),
     Task(
@@ -147,7 +147,7 @@ TASKS: tuple[Task, ...] = (
         "FlaxAlbertForTokenClassification",
         _inputs("batch", "sequence"),
         (_output("logits", "batch", "sequence", "num_labels"),),
-        ("classifier.",),
+        ("classifier",),
         "a label for each token, such as named entities",
     ),
     Task(
@@ -158,7 +158,7 @@ TASKS: tuple[Task, ...] = (
         "FlaxAlbertForQuestionAnswering",
         _inputs("batch", "sequence"),
         (_output("start_logits", "batch", "sequence"), _output("end_logits", "batch", "sequence")),
-        ("qa_outputs.",),
+        ("answer span",),
         "the span of a text that answers a question",
     ),
 )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from albert_export.checkpoints.names import Row, rows_of
 from albert_export.checkpoints.writing import safetensors_bytes
 from albert_export.config import AlbertConfig
-from albert_export.tasks import TASKS, Task, get_task
+from albert_export.tasks import Task, get_task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,8 +130,3 @@ def _bell(name: str, shape: tuple[int, ...], deviation: float) -> np.ndarray:
 
 def _json(fields: dict[str, Any]) -> bytes:
     return (json.dumps(fields, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
-
-
-def all_variants() -> tuple[Task | None, ...]:
-    """Return every ``task`` that :func:`seeded_files` takes."""
-    return (None, *TASKS)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from albert_export.checkpoints.names import LEFTOVERS, OLD_ENDINGS, PREFIX, TIED_COPY_REASON
-from albert_export.errors import WeightsMismatchError
 
 #: First parts of the names of a bare ``AlbertModel``, which carry no ``albert.`` prefix.
 _BARE = ("embeddings.", "encoder.", "pooler.")
@@ -27,25 +26,6 @@ class Matching:
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     ignored: Mapping[str, str]
-
-    def require_complete(self, *, allow_missing: Iterable[str] = (), fix: str | None = None) -> None:
-        """Raise unless every name was consumed and every parameter filled.
-
-        Args:
-            allow_missing: Parameters that the caller fills otherwise, by their name in the model.
-            fix: What the user can do about it.
-
-        Raises:
-            WeightsMismatchError: Lists the missing and the unexpected names.
-        """
-        missing = set(self.missing) - set(allow_missing)
-        if missing or self.unexpected:
-            raise WeightsMismatchError(
-                "every weight of the checkpoint must have a place in the model and every parameter a weight",
-                missing=missing,
-                unexpected=self.unexpected,
-                fix=fix,
-            )
 
 
 def canonical_name(name: str) -> str:

@@ -29,7 +29,7 @@ class Row:
         name: Canonical name, with ``{group}`` and ``{layer}`` where every inner layer has its own.
         axes: One entry a dimension: a field of ``AlbertConfig``, a literal size, ``attention_size`` (the width of the
             heads that were not pruned from this layer), ``head_size`` or ``distances`` (relative positions).
-        part: The part of the model that owns it; :data:`PARTS_OF_TASK` says which parts a task has.
+        part: The part of the model that owns it; :attr:`albert_export.tasks.Task.parts` says which a task has.
         initial: How a fresh one is filled: ``normal`` (mean 0, deviation ``initializer_range``), ``zeros`` or ``ones``.
     """
 
@@ -80,17 +80,6 @@ ROWS: tuple[Row, ...] = (
     *_linear("classifier", 1, "hidden_size", "choice classifier"),
     *_linear("qa_outputs", "num_labels", "hidden_size", "answer span"),
 )
-
-#: Parts that each task's model has besides the encoder. Masked words, tokens and spans read no pooled output.
-PARTS_OF_TASK: dict[str, tuple[str, ...]] = {
-    "feature-extraction": ("pooler",),
-    "pretraining": ("pooler", "masked words", "untied decoder", "sentence order"),
-    "fill-mask": ("masked words", "untied decoder"),
-    "text-classification": ("pooler", "classifier"),
-    "multiple-choice": ("pooler", "choice classifier"),
-    "token-classification": ("classifier",),
-    "question-answering": ("answer span",),
-}
 
 #: Second names of one parameter, for as long as the config ties them; a file may hold both.
 TIED_DECODER_WEIGHT = ("predictions.decoder.weight", "albert.embeddings.word_embeddings.weight")
@@ -183,7 +172,7 @@ def parameters(config: AlbertConfig, task: Task, *, pooler: bool = True) -> dict
 
 def rows_of(config: AlbertConfig, task: Task) -> Iterator[tuple[Row, str, tuple[int, ...]]]:
     """Yield (row, canonical name, shape) for every parameter of the task's model, in the table's order."""
-    parts = {"encoder", *PARTS_OF_TASK[task.name]}
+    parts = {"encoder", *task.parts}
     if config.position_embedding_type != "absolute":
         parts.add("relative positions")
     if config.tie_word_embeddings:

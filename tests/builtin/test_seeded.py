@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from albert_export.builtin import BUILTIN_MODELS, DEFAULT_MODEL, UNTRAINED_NOTICE, builtin_directory
-from albert_export.builtin.seeded import all_variants, seeded_config, seeded_files, seeded_tensors
+from albert_export.builtin.seeded import seeded_config, seeded_files, seeded_tensors
 from albert_export.checkpoints import open_checkpoint, parameters
 from albert_export.errors import UnknownNameError
 from albert_export.tasks import TASKS, Task, get_task
@@ -36,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-@pytest.mark.parametrize("task", all_variants(), ids=lambda task: task.name if task else "all")
+@pytest.mark.parametrize("task", (None, *TASKS), ids=lambda task: task.name if task else "all")
 def test_source_is_pinned(task: Task | None) -> None:
     checkpoint = open_checkpoint(DEFAULT_MODEL, task=task)
     assert checkpoint.source.sha256 == SOURCES[None if task is None else task.name]
