@@ -92,7 +92,7 @@ class WeightsMismatchError(CheckpointError):
     """The checkpoint's weights are not those the model needs.
 
     Attributes:
-        missing: Canonical names of parameters the checkpoint does not fill.
+        missing: Parameters the checkpoint does not fill, by their names in the model.
         unexpected: Names in the checkpoint that no parameter takes.
         mismatched: ``name: shape in the checkpoint against shape in the model``.
     """

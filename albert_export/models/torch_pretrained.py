@@ -147,7 +147,7 @@ class AlbertPreTrainedModel(nn.Module):
         table = self.get_input_embeddings()
         rows = table.num_embeddings if new_num_tokens is None else new_num_tokens
         for name, value in (("new_num_tokens", rows), ("pad_to_multiple_of", pad_to_multiple_of)):
-            if value is not None and (not isinstance(value, int) or value < 1):
+            if value is not None and (type(value) is not int or value < 1):
                 raise InputError(f"{name} must be a whole number of at least 1", received=value)
         if pad_to_multiple_of is not None:
             rows = -(-rows // pad_to_multiple_of) * pad_to_multiple_of

@@ -41,7 +41,9 @@ def test_the_size_is_rounded_up() -> None:
     assert model(torch.tensor([[71]])).last_hidden_state.shape == (1, 1, 16)
 
 
-@pytest.mark.parametrize("arguments", [{"new_num_tokens": 0}, {"new_num_tokens": 1.5}, {"pad_to_multiple_of": 0}])
+@pytest.mark.parametrize(
+    "arguments", [{"new_num_tokens": 0}, {"new_num_tokens": 1.5}, {"new_num_tokens": True}, {"pad_to_multiple_of": 0}]
+)
 def test_a_size_that_is_none_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="a whole number of at least 1"):
         tiny_model("AlbertModel").resize_token_embeddings(**arguments)
