@@ -27,8 +27,8 @@ else:
 #: model's finfo.min does, yet it is finite in float16 (largest value 65504), where finfo.min of float32 is -inf.
 MASK_BIAS_FLOOR = -10000.0
 
-#: Sizes of the example input where an axis is dynamic. Above 1, because the tracer specialises 0 and 1; all
-#: different, so that no two axes are taken for the same one.
+#: Sizes of the example input where an axis is dynamic. Above 1, because the tracer specialises 0 and 1; different, so
+#: that a mistaken axis shows.
 _EXAMPLE_SIZES = {"batch": 2, "choices": 3, "sequence": 16}
 
 
@@ -88,7 +88,7 @@ def trace(model: nn.Module, task: Task, *, layers: str, sizes: Mapping[str, int 
     """
     traced_sizes = {axis: sizes.get(axis) or _EXAMPLE_SIZES[axis] for axis in task.dynamic_axes}
     config: Any = model.config
-    # Tracing reads no table of positions, so a model with a single one is traced on two tokens like any other.
+    # Tracing reads no table of positions, so even a model with a single one can be traced on two tokens.
     longest = max(2, int(config.max_position_embeddings))
     if sizes.get("sequence") is None:
         traced_sizes["sequence"] = min(traced_sizes["sequence"], longest)

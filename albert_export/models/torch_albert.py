@@ -363,7 +363,7 @@ class AlbertForQuestionAnswering(AlbertPreTrainedModel):
             raise ConfigError(
                 "num_labels must be 2 for question answering, whose labels are an answer's first and last token",
                 received=self.num_labels,
-                fix="give num_labels=2",
+                fix="load it with num_labels=2, or name two labels in its config.json",
             )
         inputs = (input_ids, attention_mask, token_type_ids, position_ids, head_mask, inputs_embeds)
         encoded = self.albert(*inputs, output_attentions, output_hidden_states, return_dict=True)
