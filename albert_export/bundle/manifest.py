@@ -38,6 +38,9 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REMAKE = "export the bundle again"
+
+#: The fix for a manifest that is whole, and newer than this release.
+UPGRADE = "pip install --upgrade albert-export"
 _Record = TypeVar("_Record", "FileRecord", "Artifact", "Manifest", Source)
 
 
@@ -214,7 +217,7 @@ def _migrated(data: object) -> dict[str, Any]:
         raise BundleError(
             f"this release reads manifests up to schema_version {SCHEMA_VERSION}",
             received=f"{version}, written by albert-export {_short(data.get('tool', 'of a newer version'))}",
-            fix="pip install --upgrade albert-export",
+            fix=UPGRADE,
         )
     while version < SCHEMA_VERSION:
         if version not in MIGRATIONS:

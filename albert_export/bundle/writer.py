@@ -31,11 +31,11 @@ from albert_export.bundle.filesystem import (
     walk,
 )
 from albert_export.bundle.lock import lock_path, writer_lock
-from albert_export.bundle.manifest import SCHEMA_VERSION, Artifact, FileRecord, Manifest
+from albert_export.bundle.manifest import SCHEMA_VERSION, UPGRADE, Artifact, FileRecord, Manifest
 from albert_export.bundle.paths import MANIFEST_NAME, check_relative_path, inside
 from albert_export.bundle.verify import record_file, verify_artifact, verify_files
 from albert_export.checkpoints import Source
-from albert_export.errors import ConflictError
+from albert_export.errors import BundleError, ConflictError
 from albert_export.tasks import get_task
 
 
@@ -287,7 +287,15 @@ class BundleWriter:
         if not path.is_file():
             return None
         with told_plainly(self._action):
-            previous = Manifest.from_json(path.read_bytes())
+            text = path.read_bytes()
+        try:
+            previous = Manifest.from_json(text)
+        except BundleError as error:
+            # "Export the bundle again", a reader's fix, is what is being done.
+            rule = f"{self._destination} can be written to only where its manifest can be read: {error.rule}"
+            other = "choose another output directory"
+            fix = f"{UPGRADE}, or {other}" if error.fix == UPGRADE else f"remove {self._destination}, or {other}"
+            raise type(error)(rule, received=error.received, fix=fix) from error
         if previous.task != self._task:
             raise ConflictError(
                 f"the bundle {self._destination} holds the task {previous.task}, and a bundle holds one task",

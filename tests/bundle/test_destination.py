@@ -114,3 +114,16 @@ def test_a_link_that_leads_to_itself_is_told_in_one_line(tmp_path: Path) -> None
 def test_the_check_itself_writes_nothing(tmp_path: Path) -> None:
     assert destination.check_destination(tmp_path / "a/b/qa").name == "qa"
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["{", '{"schema_version": 1}', '{"schema_version": 0}'])
+def test_a_writer_that_meets_a_damaged_manifest_names_a_way_out(tmp_path: Path, text: str) -> None:
+    (tmp_path / "qa").mkdir()
+    (tmp_path / "qa/manifest.json").write_text(text)
+    (tmp_path / "qa/config.json").write_text("{}")
+    with pytest.raises(BundleError) as caught, BundleWriter(tmp_path / "qa", task=TASK, source=SOURCE):
+        pass
+    assert str(tmp_path / "qa") in caught.value.rule
+    assert caught.value.fix is not None
+    assert caught.value.fix.endswith(f"remove {tmp_path / 'qa'}, or choose another output directory")
+    assert (tmp_path / "qa/manifest.json").read_text() == text
