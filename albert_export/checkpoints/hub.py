@@ -7,13 +7,17 @@ names the commit; every further file is asked for at that commit, so that all co
 
 from __future__ import annotations
 
+import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from albert_export._version import __version__
 from albert_export.checkpoints.checkpoint import CONFIG_NAME
@@ -29,12 +33,14 @@ class Hub:
         repository: Hub id.
         commit: Commit hash that the asked revision resolved to.
         offline: Whether the network is out of bounds.
+        unreachable: Whether the hub's name leads nowhere, so that only the cache is left to be asked.
         options: Keyword arguments of every call to the client.
     """
 
     repository: str
     commit: str
     offline: bool
+    unreachable: bool
     options: dict[str, Any]
 
     @classmethod
@@ -61,7 +67,9 @@ class Hub:
             "library_name": "albert-export",
             "library_version": __version__,
         }
-        asked = cls(repository, revision or "main", offline, options)
+        asked = cls(
+            repository, revision or "main", offline, not offline and _leads_nowhere(constants.ENDPOINT), options
+        )
         # With network the client is asked even for what is in the cache: a branch may have moved.
         path = asked.get(CONFIG_NAME) if offline else asked._download(CONFIG_NAME)
         if path is None and offline:
@@ -77,7 +85,7 @@ class Hub:
                 fix="name a repository that transformers could load",
             )
         # The client's cache is …/snapshots/<commit>/<file>.
-        return cls(repository, path.parent.name, offline, options)
+        return cls(repository, path.parent.name, offline, asked.unreachable, options)
 
     def get(self, file: str) -> Path | None:
         """Return the path of a file in the cache, fetched if need be; None when the repository has none of that name.
@@ -117,7 +125,15 @@ class Hub:
 
         with _told_in_one_line(self.repository, self.commit):
             try:
-                return Path(hf_hub_download(self.repository, file, revision=self.commit, **self.options))
+                return Path(
+                    hf_hub_download(
+                        self.repository,
+                        file,
+                        revision=self.commit,
+                        local_files_only=self.unreachable,
+                        **self.options,
+                    )
+                )
             except errors.LocalEntryNotFoundError:
                 raise  # the network failed: whether the repository has the file is not known
             except errors.EntryNotFoundError:
@@ -132,7 +148,8 @@ def _told_in_one_line(repository: str, revision: str) -> Iterator[None]:
 
     place = constants.ENDPOINT
     try:
-        yield
+        with _quiet_client():
+            yield
     except errors.GatedRepoError as error:
         raise CheckpointError(
             "access to a gated repository must be granted first",
@@ -163,6 +180,39 @@ def _told_in_one_line(repository: str, revision: str) -> Iterator[None]:
             received=f"{repository}: {_first_line(error)}",
             fix="try again; what has arrived is kept",
         ) from error
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Keep back the client's warnings of each further attempt: an error of ours says in one line what became of them.
+
+    A level that the user chose (``HF_HUB_VERBOSITY``) stays.
+    """
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    if level != logging.WARNING:
+        yield
+        return
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _leads_nowhere(endpoint: str) -> bool:
+    """Tell whether the hub's name cannot be resolved, as without network.
+
+    The client would try six times, over 23 seconds. Behind a proxy the name is the proxy's affair.
+    """
+    place = urlsplit(endpoint)
+    if place.scheme in getproxies() or "all" in getproxies() or not place.hostname:
+        return False
+    try:
+        socket.getaddrinfo(place.hostname, place.port)
+    except (OSError, UnicodeError):
+        return True
+    return False
 
 
 def _client_errors() -> Any:

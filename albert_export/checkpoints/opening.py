@@ -44,6 +44,7 @@ def open_checkpoint(
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
     token: str | bool | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Checkpoint:
     """Find a checkpoint, fetch it if it is on the hub, and check its files as far as their headers tell.
 
@@ -56,12 +57,13 @@ def open_checkpoint(
         cache_dir: Where downloads are kept; by default where ``huggingface-hub`` keeps them.
         local_files_only: Never use the network.
         token: Token for private repositories; by default the one that ``huggingface-hub`` finds.
+        progress: Gets a line before the hub is asked, which may take its time.
 
     Raises:
         CheckpointError: Nothing there, or its files are missing, truncated or malformed.
         ConfigError: ``config.json`` breaks a rule.
     """
-    place = _find(model, task, revision, cache_dir, local_files_only, token)
+    place = _find(model, task, revision, cache_dir, local_files_only, token, progress)
     config = AlbertConfig.from_json_file(_config_file(place))
     weights = find_weights(place.get, place=place.name, seen=place.seen)
     if weights.format == "safetensors":
@@ -121,6 +123,7 @@ def _find(
     cache_dir: str | os.PathLike[str] | None,
     local_files_only: bool,
     token: str | bool | None,
+    progress: Callable[[str], None] | None = None,
 ) -> _Place:
     if model is None:
         return _in_directory(builtin_directory(DEFAULT_MODEL, task), "builtin", DEFAULT_MODEL)
@@ -151,6 +154,8 @@ def _find(
         )
     from albert_export.checkpoints.hub import Hub  # the client is large and not wanted for local use
 
+    if progress is not None and not local_files_only:
+        progress(f"{given} is no directory here: asking the hub")
     hub = Hub.open(given, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token)
     return _Place("hub", given, hub.commit, hub.get, hub.describe)
 

@@ -241,3 +241,59 @@ def test_cache_directory_of_the_caller(hub: SmallHub, files: dict[str, bytes], t
     blocked.write_text("")
     result = run(tmp_path / "home", hub.url, cache_dir=str(blocked / "cache"))
     assert result["error"] == "CheckpointError"
+
+
+def test_without_network_the_client_is_silent_and_quick(tmp_path: Path) -> None:
+    """A name that resolves nowhere, as without network; ``.invalid`` never does."""
+    code = """
+import sys
+from albert_export.checkpoints import open_checkpoint
+try:
+    open_checkpoint("modls/typo", progress=lambda line: print(line))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            **inherited,
+            "HF_ENDPOINT": "https://hub.invalid",
+            "HF_HOME": str(tmp_path),
+            "HF_HUB_OFFLINE": "0",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == ""
+    asked, told = done.stdout.splitlines()
+    assert asked == "modls/typo is no directory here: asking the hub"
+    assert told.startswith(
+        "CheckpointError the hub must be reachable for what is not in the cache; received modls/typo"
+    )
+
+
+def test_the_retries_of_the_client_are_not_told(tmp_path: Path) -> None:
+    with SmallHub() as gone:
+        url = gone.url
+    assert shown_on_stderr(tmp_path / "home", url) == ""
+
+
+def shown_on_stderr(home: Path, endpoint: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", OPEN, json.dumps({"model": NAME})],
+        env={
+            **{key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))},
+            "HF_ENDPOINT": endpoint,
+            "HF_HOME": str(home),
+            "NO_PROXY": "*",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stderr
