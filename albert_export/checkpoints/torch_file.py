@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -51,7 +52,10 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
     torch = require("torch", needed_for=f"reading {path.name}", extra="onnx")
     try:
         # Files from before torch 1.6 are no zip archives and cannot be mapped.
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with warnings.catch_warnings():
+            # torch warns of an old pickle protocol before it refuses the file; the refusal says all there is to say.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except OSError as error:
         raise CheckpointError("the weights must be readable", received=str(error)) from error
     except Exception as error:

@@ -213,3 +213,12 @@ def test_checkpoint_gives_the_same_weights_to_numpy_and_torch(tmp_path: Path) ->
         assert not by_numpy[name].flags.writeable
     assert by_numpy["albert.pooler.weight"].dtype == np.float32
     assert by_torch["albert.pooler.weight"].dtype == torch.bfloat16
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_plain_pickle_of_a_newer_protocol_is_refused_without_torchs_warning(tmp_path: Path) -> None:
+    path = tmp_path / "pytorch_model.bin"
+    path.write_bytes(pickle.dumps({"a": [1.0]}, protocol=4))
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin") as caught:
+        load_torch_files([path])
+    assert not isinstance(caught.value.__cause__, Warning)
