@@ -113,7 +113,9 @@ def _as_array(spec: TensorSpec, value: Any) -> IntArray:
         raise InputError(
             f"{spec.name} must hold whole numbers (int32 or int64)",
             received=f"dtype {array.dtype}",
-            fix=f'{spec.name}.astype("int64")' if array.dtype.kind in "fb" else f"give {spec.name} as int64",
+            fix=f'{spec.name}.astype("int64")'
+            if array.dtype.kind in "fb" and hasattr(value, "astype")
+            else f"give {spec.name} as whole numbers",
         )
     return array
 

@@ -27,7 +27,7 @@ def parse_device(device: str) -> tuple[str, int]:
     match = re.fullmatch(r"(auto|cpu)|(cuda)(?::(\d+))?", device) if isinstance(device, str) else None
     if match is None:
         raise InputError(
-            "device must be auto, cpu, cuda or cuda:N", received=device, fix='device="auto" takes the best there is'
+            "device must be auto, cpu, cuda or cuda:N", received=device, fix="auto takes the best there is"
         )
     return match[1] or match[2], int(match[3] or 0)
 

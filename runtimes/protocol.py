@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import TracebackType
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Array", "Runtime", "check_inputs"]
 
 Array = npt.NDArray[Any]
+
+#: More threads than processors help no run.
+_MOST_THREADS = 256
 
 
 class Runtime(ABC):
@@ -140,11 +144,16 @@ class Runtime(ABC):
 
 
 def checked_threads(threads: int | None) -> int | None:
-    """Return ``threads`` if it is None or a whole number of at least 1.
+    """Return ``threads`` if it is None or a whole number from 1 to 256, or to the machine's processors if it has more.
+
+    A native runtime starts as many threads as it is told to; thousands of them hang the process.
 
     Raises:
         InputError: It is neither.
     """
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1):
-        raise InputError("threads must be a whole number of at least 1", received=threads, fix="leave threads out")
-    return None if threads is None else int(threads)
+    if threads is None:
+        return None
+    most = max(_MOST_THREADS, os.cpu_count() or 1)
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or not 1 <= threads <= most:
+        raise InputError(f"threads must be a whole number from 1 to {most}", received=threads, fix="leave threads out")
+    return int(threads)

@@ -370,3 +370,9 @@ def test_importing_the_package_imports_no_runtime() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("threads", [0, 100_000, True, 2.0])
+def test_threads_that_no_machine_runs_are_refused(tmp_path: Path, threads: object) -> None:
+    with pytest.raises(InputError, match=r"threads must be a whole number from 1 to \d+; received .*; fix: "):
+        open_file(echo_model(tmp_path / "model.onnx"), threads=threads)
