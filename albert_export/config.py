@@ -17,7 +17,7 @@ ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu", "swish")
 POSITION_EMBEDDING_TYPES = ("absolute", "relative_key", "relative_key_query")
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
-_POSITIVE = (
+_SIZES = (
     "vocab_size",
     "embedding_size",
     "hidden_size",
@@ -29,6 +29,8 @@ _POSITIVE = (
     "max_position_embeddings",
     "type_vocab_size",
 )
+#: Far above any model; a weight of two such sizes can still be counted in 64 bits, which a framework does.
+_LARGEST_SIZE = 10**8
 _PROBABILITIES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 _TOKEN_IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 _FLAGS = ("output_attentions", "output_hidden_states", "return_dict", "tie_word_embeddings")
@@ -186,8 +188,9 @@ class AlbertConfig:
         Raises:
             ConfigError: A field breaks its rule; the message names field, rule and value.
         """
-        for name in _POSITIVE:
-            _require(name, getattr(self, name), "a whole number of at least 1", lambda v: _is_int(v) and v >= 1)
+        for name in _SIZES:
+            rule = f"a whole number from 1 to {_LARGEST_SIZE}"
+            _require(name, getattr(self, name), rule, lambda v: _is_int(v) and 1 <= v <= _LARGEST_SIZE)
         for name in _PROBABILITIES:
             _require(name, getattr(self, name), "a number from 0 to 1", lambda v: _is_number(v) and 0 <= v <= 1)
         if self.classifier_dropout_prob is not None:
@@ -419,7 +422,7 @@ def _is_number(value: object) -> bool:
 
 def _require(name: str, value: Any, rule: str, holds: Callable[[Any], bool]) -> None:
     if not holds(value):
-        raise ConfigError(f"{name} must be {rule}", received="None" if value is None else value)
+        raise ConfigError(f"{name} must be {rule}", received=repr(value))  # "32" is no 32
 
 
 def _require_one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
