@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from albert_export.bundle import Artifact, Bundle, BundleWriter
 from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import InputError, ParityError, UnknownNameError
-from albert_export.targets import PRECISIONS, Target, get_target
+from albert_export.targets import PRECISIONS, Target, check_target_opset, get_target
 from albert_export.tasks import Task, get_task
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def export(
     target_row, task_row = get_target(target), get_task(task)
     precision = _one_of("precision", precision, target_row.precisions)
     layers = _one_of("layers", layers, target_row.layers)
+    if opset is not None:
+        check_target_opset(opset, target_row.opsets)
     if isinstance(model, Checkpoint):
         checkpoint = model
     else:
@@ -97,6 +99,7 @@ def export(
             cache_dir=cache_dir,
             local_files_only=local_files_only,
             token=token,
+            progress=progress,
         )
     sizes = _sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
     emit = _resolve(target_row.emitter)
@@ -174,12 +177,20 @@ def _sizes(task: Task, checkpoint: Checkpoint, chosen: Mapping[str, int | None])
         if axis not in sizes:
             raise InputError(f"{task.name} has no axis {axis}", received=f"{axis}={size}", fix=f"leave out {axis}")
         if type(size) is not int or not 1 <= size <= _LARGEST_SIZE:
-            raise InputError(f"{axis} must be a whole number from 1 to {_LARGEST_SIZE}", received=size)
+            raise InputError(
+                f"{axis} must be a whole number from 1 to {_LARGEST_SIZE}",
+                received=size,
+                fix=f"leave {axis} out for any",
+            )
         sizes[axis] = size
     longest = checkpoint.config.max_position_embeddings
     sequence = sizes["sequence"]
     if sequence is not None and sequence > longest:
-        raise InputError(f"sequence must be at most max_position_embeddings, which is {longest}", received=sequence)
+        raise InputError(
+            f"sequence must be at most max_position_embeddings, which is {longest}",
+            received=sequence,
+            fix=f"choose a size up to {longest}, or leave sequence out for any",
+        )
     return sizes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from albert_export.errors import UnknownNameError
+from albert_export.errors import ExportError, UnknownNameError
 
 #: Precisions in the order in which they are listed, with the suffix of the artifact's file name.
 PRECISIONS: dict[str, str] = {"fp32": "", "fp16": "_fp16", "bf16": "_bf16", "int8": "_int8", "int4": "_q4"}
@@ -22,6 +22,7 @@ class Target:
         runtime: ``module:class`` that runs it.
         precisions: Precisions it can be exported in, the default first.
         layers: Forms of the shared layer it can be exported in, the default (the benchmark's winner) first.
+        opsets: Oldest and newest ONNX operator set it can be exported in; None for a target without any.
         devices: Devices its runtime knows, besides ``auto``.
         build_extra: Extra that brings what export needs.
         run_extra: Extra that brings what the runtime needs.
@@ -34,10 +35,15 @@ class Target:
     runtime: str
     precisions: tuple[str, ...]
     layers: tuple[str, ...]
+    opsets: tuple[int, int] | None
     devices: tuple[str, ...]
     build_extra: str
     run_extra: str
 
+
+#: LayerNormalization begins at 17; below 18 the reductions it is checked with differ. The newest is the one that the
+#: pinned onnxruntime runs; a test exports and runs each one from the oldest on.
+ONNX_OPSETS = (18, 28)
 
 TARGETS: tuple[Target, ...] = (
     Target(
@@ -48,11 +54,29 @@ TARGETS: tuple[Target, ...] = (
         runtime="albert_export.runtimes.onnxruntime_runtime:OnnxRuntime",
         precisions=("fp32",),
         layers=("rolled", "unrolled"),
+        opsets=ONNX_OPSETS,
         devices=("cpu", "cuda"),
         build_extra="onnx",
         run_extra="onnxruntime",
     ),
 )
+
+
+def check_target_opset(opset: object, opsets: tuple[int, int] | None) -> None:
+    """Check an operator set against the ``opsets`` of a target's row.
+
+    Raises:
+        ExportError: It is outside them, or the target has none.
+    """
+    if opsets is None:
+        raise ExportError("this target has no ONNX operator set", received=opset, fix="leave opset out")
+    oldest, newest = opsets
+    if type(opset) is not int or not oldest <= opset <= newest:
+        raise ExportError(
+            f"opset must be a whole number from {oldest} to {newest}",
+            received=opset,
+            fix="leave opset out for the one that most runtimes read",
+        )
 
 
 def get_target(name: str) -> Target:

@@ -20,6 +20,7 @@ from albert_export.graphs.passes import pipeline, run_passes
 from albert_export.graphs.sharing import Sharing, stored_weight_bytes
 from albert_export.graphs.tracing import Trace, trace
 from albert_export.graphs.weights import WeightStore
+from albert_export.targets import ONNX_OPSETS, check_target_opset
 from albert_export.tasks import Task, TensorSpec
 
 if TYPE_CHECKING:
@@ -30,10 +31,7 @@ else:
     ir = require("onnx_ir", needed_for="exporting to ONNX", extra="onnx")
     onnx = require("onnx", needed_for="exporting to ONNX", extra="onnx")
 
-#: LayerNormalization begins at 17; below 18 the reductions it is checked with differ.
-OLDEST_OPSET = 18
-#: The newest opset that the pinned onnxruntime runs; a test exports and runs each one from the oldest on.
-NEWEST_OPSET = 28
+OLDEST_OPSET, NEWEST_OPSET = ONNX_OPSETS
 #: Gelu begins at 20, so the layer is one operator shorter than at 18; onnxruntime runs it since 1.17 (January 2024).
 DEFAULT_OPSET = 20
 
@@ -69,8 +67,7 @@ def check_opset(opset: int) -> int:
     Raises:
         ExportError: It is outside :data:`OLDEST_OPSET` to :data:`NEWEST_OPSET`, or newer than the installed onnx.
     """
-    if type(opset) is not int or not OLDEST_OPSET <= opset <= NEWEST_OPSET:
-        raise ExportError(f"opset must be a whole number from {OLDEST_OPSET} to {NEWEST_OPSET}", received=opset)
+    check_target_opset(opset, ONNX_OPSETS)
     if opset > onnx.defs.onnx_opset_version():
         raise ExportError(
             f"the installed onnx {onnx.__version__} knows opsets up to {onnx.defs.onnx_opset_version()}",

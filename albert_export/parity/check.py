@@ -17,7 +17,7 @@ from albert_export._version import __version__
 from albert_export.builtin import BUILTIN_MODELS
 from albert_export.bundle import Artifact, Bundle
 from albert_export.checkpoints import Checkpoint, open_checkpoint
-from albert_export.errors import BundleError, CheckpointError
+from albert_export.errors import BundleError, CheckpointError, InputError
 from albert_export.parity.cases import Case, build_cases
 from albert_export.parity.checks import Measured, choose_case, repeated, row_alone
 from albert_export.parity.compare import Comparison
@@ -78,8 +78,11 @@ def check_parity(
         UnknownNameError: No target of that name, or a precision that this release cannot judge.
         DeviceError: The device is not there, or fails.
         MissingDependencyError: torch, or the package that runs a target, is not installed.
+        InputError: ``seed``, ``device`` or ``threads`` is no value of its kind.
     """
     started = time.perf_counter()
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError("seed must be a whole number of at least 0", received=seed, fix="leave seed out for 0")
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
     artifacts = _chosen(opened, targets)
     for artifact in artifacts:
@@ -91,6 +94,7 @@ def check_parity(
         cache_dir=cache_dir,
         local_files_only=local_files_only,
         token=token,
+        progress=progress,
     )
     if allow_random_head is None:
         allow_random_head = any(artifact.facts.get("fresh_weights") for artifact in artifacts)

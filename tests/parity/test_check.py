@@ -14,7 +14,14 @@ import pytest
 import albert_export
 from albert_export.bundle import Bundle
 from albert_export.checkpoints import Checkpoint, Source, open_checkpoint, write_sharded
-from albert_export.errors import BundleError, CheckpointError, IntegrityError, UnknownNameError, WeightsMismatchError
+from albert_export.errors import (
+    BundleError,
+    CheckpointError,
+    InputError,
+    IntegrityError,
+    UnknownNameError,
+    WeightsMismatchError,
+)
 from albert_export.exporting import export
 from albert_export.parity import check, check_parity
 from albert_export.parity.oracle import Oracle
@@ -218,3 +225,9 @@ def test_an_export_is_proven_and_keeps_the_figures(checkpoint_of: MakeCheckpoint
 def test_the_source_of_the_report_is_the_checkpoint_that_was_opened(bundle: Bundle, opened: Checkpoint) -> None:
     report = check_parity(bundle, model=opened)
     assert report.source == opened.source == Source("directory", "tiny", None, bundle.manifest.source.sha256)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True])
+def test_a_seed_that_is_none_is_told(bundle: Bundle, seed: Any) -> None:
+    with pytest.raises(InputError, match=r"seed must be a whole number of at least 0; received .*; fix: "):
+        check_parity(bundle, seed=seed)
