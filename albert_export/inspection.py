@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from albert_export._text import human_size, table
 from albert_export.bundle import Artifact, Bundle
 
 
-def inspect_bundle(bundle: Bundle) -> dict[str, Any]:
-    """Describe a bundle as plain JSON values.
+def inspect_bundle(bundle: Bundle, *, verified: bool = True) -> dict[str, Any]:
+    """Describe a bundle as plain JSON values; one that was just written and one that was read give the same.
+
+    Args:
+        bundle: An opened bundle.
+        verified: Whether sizes and hashes of its files were compared with the manifest.
 
     Returns:
         ``path``, ``task``, ``tool`` (the version that wrote it), ``source`` (``kind``, ``name``, ``revision``,
-        ``sha256``), ``files`` (configuration and vocabulary: ``path``, ``size`` in bytes, ``sha256``),
+        ``sha256``), ``verified``, ``files`` (configuration and vocabulary: ``path``, ``size`` in bytes, ``sha256``),
         ``size`` (bytes of all files) and ``artifacts``, each with ``target``, ``precision``, ``layers``, ``file``,
         ``files``, ``size``, ``shapes``, ``opset``, ``inputs``, ``outputs``, ``operators`` (how often each operator
         occurs, loop bodies included), ``sharing``, ``versions``, ``facts`` and ``parity``.
@@ -33,6 +37,7 @@ def inspect_bundle(bundle: Bundle) -> dict[str, Any]:
             "revision": manifest.source.revision,
             "sha256": manifest.source.sha256,
         },
+        "verified": verified,
         "size": sum(record["size"] for record in files) + sum(artifact["size"] for artifact in artifacts),
         "files": files,
         "artifacts": artifacts,
@@ -45,7 +50,7 @@ def _record(record: Any) -> dict[str, Any]:
 
 def _describe_artifact(artifact: Artifact) -> dict[str, Any]:
     files = [_record(record) for record in artifact.files]
-    facts = {name: value for name, value in artifact.facts.items() if name != "operators"}
+    facts = {name: value for name, value in _sorted(artifact.facts).items() if name != "operators"}
     return {
         "target": artifact.target,
         "precision": artifact.precision,
@@ -53,16 +58,41 @@ def _describe_artifact(artifact: Artifact) -> dict[str, Any]:
         "file": artifact.file,
         "files": files,
         "size": sum(record["size"] for record in files),
-        "shapes": dict(artifact.shapes),
+        "shapes": {axis: artifact.shapes[axis] for axis in sorted(artifact.shapes)},
         "opset": artifact.opset,
-        "inputs": list(artifact.inputs),
-        "outputs": list(artifact.outputs),
-        "operators": artifact.facts.get("operators"),
-        "sharing": dict(artifact.sharing),
-        "versions": dict(artifact.versions),
+        "inputs": [_tensor(tensor) for tensor in artifact.inputs],
+        "outputs": [_tensor(tensor) for tensor in artifact.outputs],
+        "operators": _sorted(artifact.facts.get("operators")),
+        "sharing": _sorted(artifact.sharing),
+        "versions": _sorted(artifact.versions),
         "facts": facts,
-        "parity": artifact.parity,
+        "parity": _parity(artifact),
     }
+
+
+def _tensor(tensor: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tensor[key] for key in ("name", "dtype", "shape")}
+
+
+def _sorted(value: Any) -> Any:
+    """Bring the keys of what was just made into the order in which a manifest gives them back."""
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return value
+
+
+def _parity(artifact: Artifact) -> dict[str, Any] | None:
+    """Return the verdict, its outputs in the order of the signature."""
+    if artifact.parity is None:
+        return None
+    parity: dict[str, Any] = _sorted(artifact.parity)
+    order = {tensor["name"]: index for index, tensor in enumerate(artifact.outputs)}
+
+    def place(name: str) -> tuple[int, str]:  # what stands at the masked places has a further word after the name
+        return order.get(name.split()[0], len(order)), name
+
+    parity["outputs"] = {name: parity["outputs"][name] for name in sorted(parity["outputs"], key=place)}
+    return parity
 
 
 def render(description: Mapping[str, Any]) -> str:
@@ -75,9 +105,16 @@ def render(description: Mapping[str, Any]) -> str:
         f"  written by albert-export {description['tool']}",
         f"  with {', '.join(record['path'] for record in description['files'])}",
     ]
+    if not description["verified"]:
+        lines.append("  NOT VERIFIED: sizes and hashes of the files were not compared with the manifest")
     for artifact in description["artifacts"]:
         lines += ["", *_render_artifact(artifact)]
     return "\n".join(lines)
+
+
+def random_weights_notice(names: Iterable[str]) -> str:
+    """Say that weights which the checkpoint lacked were drawn at random: parity with the eager model does not tell."""
+    return f"{', '.join(names)}: not in the checkpoint, drawn at random; answers mean nothing until they are trained"
 
 
 _WIDTH = 100
@@ -103,6 +140,9 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
             f"{human_size(sharing['unique_parameter_bytes'])} of unique parameters; "
             f"rest of the file {human_size(sharing['rest_bytes'])}"
         )
+    fresh = artifact["facts"].get("fresh_weights")
+    if fresh:
+        yield f"  RANDOM   {random_weights_notice(fresh)}"
     operators = artifact["operators"]
     if operators:
         by_count = sorted(operators.items(), key=lambda item: (-item[1], item[0]))

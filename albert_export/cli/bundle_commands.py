@@ -45,7 +45,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     from albert_export.bundle import Bundle
     from albert_export.inspection import inspect_bundle, render
 
-    description = inspect_bundle(Bundle.open(bundle, verify=verify))
+    description = inspect_bundle(Bundle.open(bundle, verify=verify), verified=verify)
     if as_json:
         print_json(description)
     else:

@@ -28,6 +28,21 @@ class _WithExamples(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does, but name all required parameters that are missing, and not the first alone."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            with self.make_context(ctx.info_name, given, ctx.parent, resilient_parsing=True) as seen:
+                missing = [
+                    param for param in self.params if param.required and seen.params.get(param.name or "") is None
+                ]
+            if len(missing) < 2:
+                raise
+            hints = ", ".join(param.get_error_hint(ctx) for param in missing)
+            raise click.UsageError(f"missing {hints}", ctx=ctx) from error
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         if self.examples:
             with formatter.section("Examples"):

@@ -44,7 +44,7 @@ def render_result(result: Any) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return f"{value:#.4g}"  # significant digits: a small score is not 0
     if isinstance(value, list):
         shown = ", ".join(map(_cell, value[:_SHOWN]))
         return f"[{shown}]" if len(value) <= _SHOWN else f"[{shown}, … {len(value)} in all]"

@@ -62,8 +62,8 @@ _FIELD_OPTIONS = {
     "--input",
     "source",
     metavar="FILE.jsonl",
-    help='Answer every line, a JSON object such as {"question": …, "context": …}, in their order; an "id" is handed '
-    "on. - for stdin.",
+    help='Answer every line, a JSON object such as {"question": …, "context": …}, in their order; each '
+    'answer has the number of its "line", and the "id" of its object where there is one. - for stdin.',
 )
 @click.option(
     "--output",
@@ -111,14 +111,22 @@ def run_command(
             show = print_json if as_json else print_result
             show(to_json(result))
     if not quiet:
-        _tell_untrained(bundle)
+        _tell_untrained(bundle, file)
 
 
 def _check_ways(record: dict[str, Any], source: str | None, destination: Path | None) -> None:
     if record and source is not None:
-        raise click.UsageError(f"{_told(record)} and --input cannot go together")
+        raise InputError(
+            "texts come from options or from --input, which cannot go together",
+            received=f"{_told(record)} and --input",
+            fix=f"leave out {_told(record)}, or --input",
+        )
     if destination is not None and source is None:
-        raise click.UsageError("--output needs --input")
+        raise InputError(
+            "--output needs --input",
+            received="--output alone",
+            fix="add --input FILE.jsonl, or redirect the output of --json",
+        )
 
 
 def _check_fields(answer: Pipeline[Any, Any, Any, Any], record: dict[str, Any]) -> None:
@@ -148,13 +156,23 @@ def _parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
     return parsed
 
 
-def _tell_untrained(bundle: Path) -> None:
+def _tell_untrained(bundle: Path, file: str | None) -> None:
     from albert_export.builtin import BUILTIN_MODELS, UNTRAINED_NOTICE
     from albert_export.bundle import Bundle
+    from albert_export.inspection import random_weights_notice
 
-    source = Bundle.open(bundle, verify=False).manifest.source
+    manifest = Bundle.open(bundle, verify=False).manifest
+    source = manifest.source
     if source.kind == "builtin" and source.name in BUILTIN_MODELS and not BUILTIN_MODELS[source.name].trained:
         click.echo(f"note: {UNTRAINED_NOTICE}", err=True)
+    random = {
+        name
+        for artifact in manifest.artifacts
+        if file in (None, artifact.file)
+        for name in artifact.facts.get("fresh_weights") or ()
+    }
+    if random:
+        click.echo(f"note: {random_weights_notice(sorted(random))}", err=True)
 
 
 def _stdin() -> IO[str]:

@@ -41,7 +41,8 @@ def run_lines(
         **options: Options of the pipeline's calls.
 
     Yields:
-        For each input, in their order, ``{"result": …}``, after the input's ``"id"`` where it has one.
+        For each input, in their order, ``{"line": …, "result": …}``, after the input's ``"id"`` where it has one;
+        ``line`` is the number of the input's line, counted from 1, blank ones included.
 
     Raises:
         InputError: A line is no JSON object, a key is missing, or a value or option breaks its rule; the message
@@ -59,7 +60,7 @@ def run_lines(
                 jobs.append(pipeline.prepare(pipeline.request(record), settled))
             except InputError as error:
                 raise _at(number, error) from error
-            ids.append({"id": record["id"]} if "id" in record else {})
+            ids.append({**({"id": record["id"]} if "id" in record else {}), "line": number})
         for own, result in zip(ids, pipeline.finish(jobs, batch_size=batch_size), strict=True):
             yield {**own, "result": to_json(result)}
         cut, total = cut + sum(job.cut for job in jobs), total + len(jobs)

@@ -26,7 +26,12 @@ class ChoiceRequest:
     def __post_init__(self) -> None:
         check_text("prompt", self.prompt)
         if isinstance(self.choices, str) or not isinstance(self.choices, Sequence) or len(self.choices) < 2:
-            raise InputError("choices must be a list of at least two texts", received=self.choices)
+            several = isinstance(self.choices, Sequence) and not isinstance(self.choices, str)
+            raise InputError(
+                "choices must be a list of at least two texts",
+                received=", ".join(map(repr, self.choices)) or "none" if several else repr(self.choices),
+                fix="give two or more; on the command line, --choice once for each",
+            )
         for index, choice in enumerate(self.choices):
             check_text(f"choices[{index}]", choice)
 

@@ -125,6 +125,15 @@ def test_a_head_that_the_checkpoint_lacks_is_refused_unless_asked_for(
     assert "--allow-random-head" in line
     assert not (tmp_path / "out").exists()
 
+    made = invoke(*args, "--allow-random-head", "--no-parity")
+    assert made.exit_code == 0, made.stderr
+    notice = "qa_outputs.bias, qa_outputs.weight: not in the checkpoint, drawn at random"
+    for shown in (made.stdout, invoke("inspect", tmp_path / "out").stdout):
+        assert f"RANDOM   {notice}" in shown
+    texts = ("--question", "Who?", "--context", "Ada.")
+    assert f"note: {notice}" in invoke("run", tmp_path / "out", *texts).stderr
+    assert invoke("run", tmp_path / "out", *texts, "-q").stderr == ""
+
 
 @pytest.mark.parametrize(
     ("task", "nearest"),

@@ -69,7 +69,15 @@ def test_an_edited_model_file_is_refused(invoke: Invoke, bundle: Path, command: 
 def test_inspect_can_look_at_an_edited_bundle_when_told_to(invoke: Invoke, bundle: Path) -> None:
     (bundle / "config.json").write_text("{}", encoding="utf-8")
     assert invoke("inspect", bundle).exit_code == 2
-    assert invoke("inspect", bundle, "--no-verify").exit_code == 0
+    looked = invoke("inspect", bundle, "--no-verify")
+    assert looked.exit_code == 0
+    assert "NOT VERIFIED" in looked.stdout
+    assert json.loads(invoke("inspect", bundle, "--no-verify", "--json").stdout)["verified"] is False
+
+
+def test_inspect_does_not_call_a_checked_bundle_unverified(invoke: Invoke, bundle: Path) -> None:
+    assert "NOT VERIFIED" not in invoke("inspect", bundle).stdout
+    assert json.loads(invoke("inspect", bundle, "--json").stdout)["verified"] is True
 
 
 def test_parity_is_0_where_it_holds_and_writes_the_reports(invoke: Invoke, bundle: Path) -> None:

@@ -37,6 +37,8 @@ def test_an_export_with_parity_prints_what_the_bundle_holds(invoke: Invoke, tmp_
     assert "start_logits" in result.stdout.partition("parity")[2]
     assert "tracing" in result.stderr
     assert "tracing" not in result.stdout
+    # What was just made and what is read back from a manifest with sorted keys are told alike.
+    assert invoke("inspect", out).stdout == result.stdout
 
 
 def test_every_option_reaches_the_export(invoke: Invoke, tmp_path: Path) -> None:
@@ -96,6 +98,23 @@ def test_a_shape_or_opset_that_cannot_be_is_refused(
     assert result.exit_code == 2
     assert told in error_line(result.stderr)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("opset", ["5", "12", "29"])
+def test_an_opset_is_refused_before_the_checkpoint_is_looked_for(invoke: Invoke, tmp_path: Path, opset: str) -> None:
+    result = invoke("onnx", "--task", "qa", "--model", "./nowhere", "--out", tmp_path / "out", "--opset", opset)
+    assert result.exit_code == 2
+    told = f"opset must be a whole number from 18 to 28; received {opset}; fix: "
+    assert error_line(result.stderr).startswith(told)
+
+
+def test_all_missing_options_are_told_at_once(invoke: Invoke) -> None:
+    line = error_line(invoke("onnx").stderr)
+    assert "'--task'" in line
+    assert "'--out'" in line
+    one = error_line(invoke("onnx", "--task", "qa").stderr)
+    assert "'--out'" in one
+    assert "'--task'" not in one
 
 
 def test_a_parity_miss_is_exit_code_1_and_keeps_the_old_bundle(

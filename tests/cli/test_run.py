@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import albert_export
+from albert_export.cli.output import render_result
 from albert_export.cli.run_command import _stdin
 from albert_export.errors import InputError
 from tests.cli.conftest import ROOT, Invoke
@@ -82,7 +83,7 @@ def test_lines_in_a_file_are_answered_line_by_line(
     result = invoke("run", bundle, "--input", questions)
     assert result.exit_code == 0, result.stderr
     first, second = map(json.loads, result.stdout.splitlines())
-    assert first["id"] == 7
+    assert (first["id"], first["line"], second["line"]) == (7, 1, 2)
     assert first["result"]["text"] in "Ada did it."
     assert second["result"]["text"] in "Zoë war’s."
 
@@ -143,8 +144,10 @@ def test_a_closed_stdin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         (("--text", "hello"), "takes --question and --context, or --input; received --text"),
         (("--question", "Who?"), "takes --question and --context, or --input; received --question"),
         ((*QUESTION, "--text", "x"), "received --question and --context and --text"),
-        ((*QUESTION, "--input", "x.jsonl"), "cannot go together"),
-        ((*QUESTION, "--output", "x.jsonl"), "--output needs --input"),
+        ((*QUESTION, "--input", "x.jsonl"), "cannot go together; received --question and --context and --input; fix: "),
+        ((*QUESTION, "--output", "x.jsonl"), "--output needs --input; received --output alone; fix: "),
+        ((*QUESTION, "--device", "foo"), "cuda:N; received foo; fix: auto takes the best there is"),
+        ((*QUESTION, "--threads", "100000"), "threads must be a whole number from 1 to"),
         ((*QUESTION, "-o", "top_k"), "--option must be NAME=VALUE"),
         ((*QUESTION, "-o", "topk=3"), "did you mean top_k?"),
         ((*QUESTION, "-o", "doc_stride=many"), "doc_stride must be a whole number"),
@@ -165,6 +168,18 @@ def test_what_cannot_be_run_is_told_in_one_line(
     assert result.exit_code == 2, result.stderr
     assert result.stdout == ""
     assert told in error_line(result.stderr)
+
+
+def test_one_choice_is_too_few(invoke: Invoke, exported: Exported) -> None:
+    result = invoke("run", exported("multiple-choice"), "--prompt", "It rained, so", "--choice", "b")
+    assert result.exit_code == 2
+    told = "choices must be a list of at least two texts; received 'b'; fix: give two or more"
+    assert error_line(result.stderr).startswith(told)
+
+
+def test_a_small_score_is_not_shown_as_0() -> None:
+    assert render_result({"score": 1.25e-7}).splitlines()[1].strip() == "1.250e-07"
+    assert render_result({"score": 0.98765}).splitlines()[1].strip() == "0.9877"
 
 
 @pytest.mark.parametrize("name", ["top_k", "anything"])

@@ -44,7 +44,8 @@ def test_results_come_in_order_with_their_ids(pipe: TextClassificationPipeline) 
     results = list(run_lines(pipe, texts(40), batch_size=3))
     assert [result["id"] for result in results] == list(range(40))
     assert numbers(results) == [index % 7 + 3 for index in range(40)]
-    assert list(results[0]) == ["id", "result"]
+    assert list(results[0]) == ["id", "line", "result"]
+    assert [result["line"] for result in results] == list(range(1, 41))
 
 
 def test_lines_are_read_only_a_few_batches_ahead(pipe: TextClassificationPipeline) -> None:
@@ -64,8 +65,9 @@ def test_lines_are_read_only_a_few_batches_ahead(pipe: TextClassificationPipelin
 def test_records_may_carry_other_things_and_blank_lines_are_nothing(pipe: TextClassificationPipeline) -> None:
     lines = ['{"text": "the sea", "source": {"page": 3}}', "", "  \n", '{"text": "the", "id": null}']
     results = list(run_lines(pipe, lines))
-    assert results[0] == {"result": {"label": "LABEL_0", "score": 4.0}}
+    assert results[0] == {"line": 1, "result": {"label": "LABEL_0", "score": 4.0}}
     assert results[1]["id"] is None
+    assert results[1]["line"] == 4
 
 
 def test_results_of_lists(tokenizer: AlbertTokenizerFast) -> None:
