@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -70,11 +70,8 @@ def write_safetensors(
     Raises:
         CheckpointError: A dtype that safetensors lacks, or the file cannot be written.
     """
-    pieces = _pieces(tensors, metadata)
     with _replacing(Path(path)) as file:
-        for piece in pieces:
-            for start in range(0, len(piece), _CHUNK_BYTES):
-                file.write(piece[start : start + _CHUNK_BYTES])
+        _write_safetensors(file, tensors, metadata)
 
 
 def safetensors_bytes(tensors: Mapping[str, Any], *, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -84,6 +81,12 @@ def safetensors_bytes(tensors: Mapping[str, Any], *, metadata: Mapping[str, str]
         CheckpointError: A dtype that safetensors lacks.
     """
     return b"".join(_pieces(tensors, metadata))
+
+
+def _write_safetensors(file: IO[bytes], tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+    for piece in _pieces(tensors, metadata):
+        for start in range(0, len(piece), _CHUNK_BYTES):
+            file.write(piece[start : start + _CHUNK_BYTES])
 
 
 def _pieces(tensors: Mapping[str, Any], metadata: Mapping[str, str] | None) -> Iterator[memoryview]:
@@ -115,14 +118,18 @@ def write_torch_bin(path: str | os.PathLike[str], tensors: Mapping[str, torch.Te
         CheckpointError: The file cannot be written.
         MissingDependencyError: torch is not installed.
     """
+    with _replacing(Path(path)) as file:
+        _write_torch(file, tensors)
+
+
+def _write_torch(file: IO[bytes], tensors: Mapping[str, torch.Tensor]) -> None:
     torch = require("torch", needed_for=f"writing {TORCH_NAME}", extra="onnx")
-    # Given a file object, torch does not put the file's own name into the archive.
     parts: dict[Hashable, Any] = {}
     for name, tensor in tensors.items():
         whole = tensor.untyped_storage().nbytes() == tensor.nbytes
         parts.setdefault(_identity(name, tensor), tensor.detach() if whole else tensor.detach().clone())
-    with _replacing(Path(path)) as file:
-        torch.save({name: parts[_identity(name, tensor)] for name, tensor in tensors.items()}, file)
+    # Given a file object, torch does not put the file's own name into the archive.
+    torch.save({name: parts[_identity(name, tensor)] for name, tensor in tensors.items()}, file)
 
 
 def write_sharded(
@@ -134,8 +141,9 @@ def write_sharded(
 ) -> tuple[Path, ...]:
     """Write the weights of a checkpoint: one file, or shards with an index when they are larger than one may be.
 
-    Names, order of filling and index are those of the reference's ``save_pretrained``. Weight files that an earlier
-    save of the same format left in the directory and this one does not replace are removed.
+    Names, order of filling and index are those of the reference's ``save_pretrained``. No file of an earlier save is
+    replaced before all new ones are written whole; those of the same format that this one does not replace are then
+    removed.
 
     Args:
         directory: Made if absent.
@@ -162,18 +170,19 @@ def write_sharded(
         if len(shards) == 1
         else [f"{stem}-{number:05d}-of-{len(shards):05d}.{suffix}" for number in range(1, len(shards) + 1)]
     )
-    write = write_safetensors if safe_serialization else write_torch_bin
+    write = _write_safetensors if safe_serialization else _write_torch
     with _told(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    for shard_name, keys in zip(names, shards, strict=True):
-        write(directory / shard_name, {key: tensors[key] for key in keys})
     index_name = f"{name}.index.json"
-    if len(shards) > 1:
-        placed = {key: shard_name for shard_name, keys in zip(names, shards, strict=True) for key in keys}
-        total = sum({identities[key]: size for key, size in sizes.items()}.values())
-        index = {"metadata": {"total_size": total}, "weight_map": placed}
-        with _replacing(directory / index_name) as file:
-            file.write((json.dumps(index, indent=2, sort_keys=True) + "\n").encode("utf-8"))
+    with ExitStack() as files:  # each file takes its place at the end, the first of them last
+        if len(shards) > 1:
+            placed = {key: shard_name for shard_name, keys in zip(names, shards, strict=True) for key in keys}
+            total = sum({identities[key]: size for key, size in sizes.items()}.values())
+            index = {"metadata": {"total_size": total}, "weight_map": placed}
+            text = json.dumps(index, indent=2, sort_keys=True) + "\n"
+            files.enter_context(_replacing(directory / index_name)).write(text.encode("utf-8"))
+        for shard_name, keys in zip(names, shards, strict=True):
+            write(files.enter_context(_replacing(directory / shard_name)), {key: tensors[key] for key in keys})
     _remove_stale(directory, stem, suffix, keep={*names, *([index_name] if len(shards) > 1 else [])})
     return tuple(directory / shard_name for shard_name in names)
 

@@ -74,6 +74,30 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
         assert [item.name for item in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("safe", [True, False], ids=["safetensors", "torch"])
+def test_shards_that_fail_leave_every_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, safe: bool) -> None:
+    def save(number: float) -> None:
+        tensors = {f"w{index}": torch.full((10,), number) for index in range(4)}
+        write_sharded(tmp_path, tensors, max_shard_size=40, safe_serialization=safe)
+
+    save(1.0)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(before) == 5
+    kind = "_write_safetensors" if safe else "_write_torch"
+    real, written = getattr(writing, kind), []
+
+    def full(file: Any, *arguments: Any) -> None:
+        written.append(file)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(file, *arguments)
+
+    monkeypatch.setattr(writing, kind, full)
+    with pytest.raises(CheckpointError, match=r"-00003-of-00004\.(safetensors|bin): No space left on device"):
+        save(2.0)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CheckpointError, match="rights"):
