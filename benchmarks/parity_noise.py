@@ -5,7 +5,7 @@ seed and width of the weights a model is made, exported in both forms of the lay
 Printed are quantiles of ``error / e0`` for each output and kind of places, and the largest ``error / limit``; the same
 for the largest difference between a row alone and in a batch. The last row is over all.
 
-Usage: ``python -m benchmarks.parity_noise [--size tiny] [--seeds 20] [--tasks qa mlm …] [--json FILE]``
+Usage: ``python -m benchmarks.parity_noise [--size tiny] [--seeds 20] [--tasks qa …] [--sequence 16 …] [--json FILE]``
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from albert_export.tasks import TASKS, Task, get_task
+from albert_export.tasks import DYNAMIC_AXES, TASKS, Task, get_task
 from benchmarks.measuring import save, table
 from benchmarks.seeded_checkpoint import SIZES
 
@@ -37,20 +37,23 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", default=[task.name for task in TASKS])
     parser.add_argument("--widths", nargs="+", type=float, default=list(WIDTHS))
+    for axis in DYNAMIC_AXES:
+        parser.add_argument(f"--{axis}", type=int, help=f"fix the artifacts' {axis}")
     parser.add_argument("--json", type=Path, help="where to write the results")
     arguments = parser.parse_args()
     started = time.perf_counter()
     figures: list[dict[str, Any]] = []
+    sizes = {axis: getattr(arguments, axis) for axis in DYNAMIC_AXES}
     for task in [get_task(name) for name in arguments.tasks]:
         for width in arguments.widths:
             for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-                figures += _measure(task, arguments.size, width, seed)
+                figures += _measure(task, arguments.size, width, seed, sizes)
     print(_render(figures))
     print(f"\n{time.perf_counter() - started:.0f} s")
     save(arguments.json, "parity_noise", arguments, {"figures": figures})
 
 
-def _measure(task: Task, size: str, width: float, seed: int) -> list[dict[str, Any]]:
+def _measure(task: Task, size: str, width: float, seed: int, sizes: dict[str, int | None]) -> list[dict[str, Any]]:
     from albert_export.exporting import export
     from albert_export.parity import check_parity
 
@@ -58,7 +61,8 @@ def _measure(task: Task, size: str, width: float, seed: int) -> list[dict[str, A
         checkpoint, out = Path(scratch, "checkpoint"), Path(scratch, "out")
         _write_checkpoint(task, size, width, seed, checkpoint)
         for layers in ("rolled", "unrolled"):
-            export("onnx", model=checkpoint, task=task.name, out=out, layers=layers, parity=False)
+            fixed = {axis: sizes[axis] for axis in task.dynamic_axes}
+            export("onnx", model=checkpoint, task=task.name, out=out, layers=layers, parity=False, **fixed)
         report = check_parity(out, model=checkpoint, seed=seed)
     figures = []
     for artifact in report.artifacts:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,12 @@ EVERYWHERE = np.ones((2, 3), dtype=bool)
 
 def test_the_limit_is_a_multiple_of_the_noise_and_a_fraction_of_the_scale() -> None:
     assert Criterion(noise_factor=4.0, scale_factor=1e-6).limit(2e-7, 3.0) == pytest.approx(8e-7 + 3e-6)
+
+
+def test_the_page_on_parity_tells_the_factors_that_are_used() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "parity.md").read_text(encoding="utf-8")
+    used = CRITERIA["fp32"]
+    assert f"{used.noise_factor:g} * e0 + {used.scale_factor:g} * scale".replace("1e-06", "1e-6") in page
 
 
 def test_a_precision_without_a_criterion_is_an_error_that_lists_those_with_one() -> None:
