@@ -93,7 +93,7 @@ def test_importing_any_light_module_imports_no_framework(modules: list[str]) -> 
 
 
 def test_importing_the_package_and_the_command_line_loads_neither_hub_nor_tokenizers() -> None:
-    heavy = "huggingface_hub,tokenizers,sentencepiece,safetensors,numpy"
+    heavy = "huggingface_hub,tokenizers,sentencepiece,numpy"
     assert json.loads(run_here(FRAMEWORKS_AFTER, heavy, "albert_export", "albert_export.cli")) == []
 
 
