@@ -255,8 +255,10 @@ def _prove(
             writer.put_artifact(dataclasses.replace(proven, parity=report.for_artifact(proven.file)))
     if not report.ok:
         rejected = writer.reject()
+        # Older artifacts of the target are proven again, and one of them may be the one that differs.
+        missed = " and ".join(result.file for result in report.artifacts if not result.ok)
         raise ParityError(
-            f"{artifact.file} must compute what the eager model computes",
+            f"{missed} must compute what the eager model computes",
             received=report.worst(),
             fix=f"read {rejected}/parity/report.md; the old bundle stays as it was",
         )

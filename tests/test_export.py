@@ -24,6 +24,7 @@ from albert_export.errors import (
     UnknownNameError,
     WeightsMismatchError,
 )
+from albert_export.graphs import tracing
 
 
 def tree(directory: Path) -> dict[str, bytes]:
@@ -167,18 +168,23 @@ def test_an_unknown_target_is_named():
         ax.export("onxx", task="qa", out="nowhere")
 
 
+def shorter(model, *arguments, **options):
+    """Trace one layer fewer; everything else is the real export, runtime and comparator."""
+    model.albert.encoder.config.num_hidden_layers -= 1
+    return tracing.trace(model, *arguments, **options)
+
+
+def test_a_miss_names_the_artifact_that_differs(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("albert_export.graphs.onnx_emitter.trace", shorter)
+        quick(tmp_path / "choice", task="choice")
+    with pytest.raises(ParityError, match=r"^onnx/model\.onnx must compute"):
+        ax.export("onnx", task="choice", out=tmp_path / "choice", layers="unrolled")
+
+
 def test_a_miss_keeps_the_old_bundle_and_shows_the_candidate(tmp_path, monkeypatch):
     quick(tmp_path / "qa")
     before = tree(tmp_path / "qa")
-    from albert_export.graphs import tracing
-
-    # One layer fewer, through the real export, runtime and comparator.
-    real = tracing.trace
-
-    def shorter(model, *arguments, **options):
-        model.albert.encoder.config.num_hidden_layers -= 1
-        return real(model, *arguments, **options)
-
     monkeypatch.setattr("albert_export.graphs.onnx_emitter.trace", shorter)
     with pytest.raises(
         ParityError, match=r"must compute what the eager model computes; received .*_logits at"
