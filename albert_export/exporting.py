@@ -219,6 +219,9 @@ def _put_shared_files(writer: BundleWriter, checkpoint: Checkpoint, task: Task, 
                 names.append(name)
     else:
         say("warning: the checkpoint has no tokenizer: the bundle runs on token ids, but not on text")
+    for record in writer.previous.files if writer.previous else ():
+        if record.path not in names:
+            writer.remove(record.path)  # of a tokenizer that the checkpoint no longer has
     for name in names:
         writer.put_file(name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 import albert_export as ax
 from albert_export import AlbertConfig, AlbertForMaskedLM, AlbertForQuestionAnswering
+from albert_export.builtin import builtin_directory
 from albert_export.bundle import Bundle
 from albert_export.errors import (
     ConflictError,
@@ -103,6 +105,15 @@ def test_a_checkpoint_without_a_tokenizer_gives_a_bundle_that_runs_on_ids(tmp_pa
     assert any("no tokenizer" in line for line in lines)
     with ax.load(bundle.path) as session:
         assert session.run(input_ids=[[2, 7, 3]])["start_logits"].shape == (1, 3)
+
+
+def test_a_tokenizer_that_the_checkpoint_no_longer_has_leaves_the_bundle(tmp_path, checkpoint):
+    shutil.copy(builtin_directory() / "spiece.model", checkpoint)
+    assert (quick(tmp_path / "qa", model=checkpoint).path / "tokenizer.json").exists()
+    (checkpoint / "spiece.model").unlink()
+    bundle = quick(tmp_path / "qa", model=checkpoint, layers="unrolled")
+    assert [record.path for record in bundle.manifest.files] == ["config.json"]
+    assert set(tree(bundle.path)) == {"manifest.json", "config.json", "onnx/model.onnx", "onnx/model_unrolled.onnx"}
 
 
 def test_a_missing_head_is_refused_unless_asked_for(tmp_path, checkpoint):
