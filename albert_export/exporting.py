@@ -208,6 +208,8 @@ def _put_shared_files(writer: BundleWriter, checkpoint: Checkpoint, task: Task, 
     config.architectures = [task.torch_class]
     # Weights of an artifact have the artifact's precision; what the checkpoint was stored in would mislead a reader.
     config.torch_dtype = "float32"
+    # Written by other tools: often an absolute path on the machine of whoever saved the checkpoint.
+    config.extra.pop("_name_or_path", None)
     config.save_pretrained(writer.directory)
     names = ["config.json"]
     if has_tokenizer(checkpoint.directory):

@@ -116,6 +116,16 @@ def test_a_tokenizer_that_the_checkpoint_no_longer_has_leaves_the_bundle(tmp_pat
     assert set(tree(bundle.path)) == {"manifest.json", "config.json", "onnx/model.onnx", "onnx/model_unrolled.onnx"}
 
 
+def test_no_path_of_the_machine_that_saved_the_checkpoint_is_shipped(tmp_path, checkpoint):
+    config = json.loads((checkpoint / "config.json").read_text())
+    config.update(_name_or_path="/srv/people/ada/albert", gap_size=0)
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    bundle = quick(tmp_path / "qa", model=checkpoint)
+    shipped = json.loads((bundle.path / "config.json").read_text())
+    assert "_name_or_path" not in shipped
+    assert shipped["gap_size"] == 0
+
+
 def test_a_missing_head_is_refused_unless_asked_for(tmp_path, checkpoint):
     with pytest.raises(WeightsMismatchError, match=r"missing: \[.*classifier\.weight.*--allow-random-head"):
         quick(tmp_path / "ner", model=checkpoint, task="ner")
