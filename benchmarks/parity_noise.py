@@ -61,7 +61,7 @@ def _measure(task: Task, size: str, width: float, seed: int, sizes: dict[str, in
         checkpoint, out = Path(scratch, "checkpoint"), Path(scratch, "out")
         _write_checkpoint(task, size, width, seed, checkpoint)
         for layers in ("rolled", "unrolled"):
-            fixed = {axis: sizes[axis] for axis in task.dynamic_axes}
+            fixed: dict[str, Any] = {axis: sizes[axis] for axis in task.dynamic_axes}
             export("onnx", model=checkpoint, task=task.name, out=out, layers=layers, parity=False, **fixed)
         report = check_parity(out, model=checkpoint, seed=seed)
     figures = []
