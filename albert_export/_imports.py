@@ -1,4 +1,4 @@
-"""Importing the optional packages, with an error that names the extra to install."""
+"""Importing on demand: optional packages, with an error that names the extra, and what the tables name."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ def require(module: str, *, needed_for: str, extra: str) -> Any:
         if error.name is None or error.name.partition(".")[0] != top:
             raise
         raise MissingDependencyError(top, needed_for=needed_for, extra=extra) from error
+
+
+def resolve(location: str) -> Any:
+    """Import what a table names as ``module:attribute`` and return it."""
+    module, _, name = location.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from albert_export._imports import resolve
 from albert_export.bundle import Artifact, Bundle, BundleWriter
 from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import InputError, ParityError, UnknownNameError
@@ -102,7 +102,7 @@ def export(
             progress=progress,
         )
     sizes = _sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
-    emit = _resolve(target_row.emitter)
+    emit = resolve(target_row.emitter)
     from albert_export.models.torch_loading import load_eager  # torch is wanted from here on only
 
     say(f"checkpoint {checkpoint.source_name}: {len(checkpoint.weight_files)} weight file(s)")
@@ -161,11 +161,6 @@ def _one_of(kind: str, chosen: str | None, allowed: tuple[str, ...]) -> str:
     if chosen not in allowed:
         raise UnknownNameError(kind, chosen, allowed)
     return chosen
-
-
-def _resolve(location: str) -> Any:
-    module, _, name = location.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def _sizes(task: Task, checkpoint: Checkpoint, chosen: Mapping[str, int | None]) -> dict[str, int | None]:

@@ -5,10 +5,10 @@ Importing this package imports no runtime; :func:`load` imports the one that the
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import TYPE_CHECKING
 
+from albert_export._imports import resolve
 from albert_export.runtimes.protocol import Runtime
 from albert_export.targets import get_target
 
@@ -57,6 +57,5 @@ def load(
         bundle = Bundle.open(path, verify="sizes")
         artifact = bundle.select(target, precision, file=file)
         bundle.verify(artifact)
-    module, _, name = get_target(artifact.target).runtime.partition(":")
-    runtime_class: type[Runtime] = getattr(importlib.import_module(module), name)
+    runtime_class: type[Runtime] = resolve(get_target(artifact.target).runtime)
     return runtime_class.open(bundle, artifact, device=device, threads=threads)

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
+from albert_export._imports import resolve
 from albert_export._machine import describe_machine
 from albert_export._version import __version__
 from albert_export.builtin import BUILTIN_MODELS
@@ -170,8 +171,7 @@ class _Run:
         return results
 
     def _open(self, artifact: Artifact) -> Runtime:
-        module, _, name = get_target(artifact.target).runtime.partition(":")
-        runtime_class: type[Runtime] = getattr(importlib.import_module(module), name)
+        runtime_class: type[Runtime] = resolve(get_target(artifact.target).runtime)
         return runtime_class.open(self.bundle, artifact, device=self.device, threads=self.threads)
 
     def _told(self, cases: Sequence[Case]) -> Iterator[Case]:

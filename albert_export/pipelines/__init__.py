@@ -5,10 +5,10 @@ Needs numpy, the tokenizer and the one runtime; no deep-learning framework.
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from albert_export._imports import resolve
 from albert_export.pipelines.base import Pipeline
 from albert_export.pipelines.files import open_lines, run_file, run_lines, to_json
 
@@ -31,8 +31,7 @@ PIPELINES = {
 
 def pipeline_class(task: str) -> type[Pipeline[Any, Any, Any, Any]]:
     """Return the pipeline class of a task, by the task's name in the table."""
-    module, _, name = PIPELINES[task].partition(":")
-    found: type[Pipeline[Any, Any, Any, Any]] = getattr(importlib.import_module(module), name)
+    found: type[Pipeline[Any, Any, Any, Any]] = resolve(PIPELINES[task])
     return found
 
 
