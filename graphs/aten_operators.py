@@ -62,10 +62,7 @@ def _linear(low: GraphLowering, node: Any) -> Any:
     inputs = [flat, low.weight(weight)] + ([low.weight(bias[0])] if bias and bias[0] is not None else [])
     product = low.emit("Gemm", inputs, node, transB=1)
     after = list(fake(node).shape)
-    if len(after) == 2:
-        return product
-    parts = [low.size(dim) for dim in after]
-    return low.emit("Reshape", [product, low.emit("Concat", parts, node, axis=0)], node)
+    return product if len(after) == 2 else low.reshape(product, [], after, node)
 
 
 def _embedding(low: GraphLowering, node: Any) -> Any:

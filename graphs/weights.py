@@ -85,7 +85,7 @@ class WeightStore:
 
 
 def _readers(graph: Any, names: Mapping[Any, str]) -> Iterator[tuple[str, str]]:
-    """Yield (weight, operator) for every reading of a weight as an operator's second argument or elsewhere."""
+    """Yield (weight, operator) for every operator that reads a weight, those in loop bodies included."""
     for node in graph.nodes:
         if str(node.target) == "while_loop":
             body = getattr(graph.owning_module, node.args[1].target).graph
