@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,15 @@ from filelock import FileLock
 from albert_export.tasks import get_task
 
 Exported = Callable[[str], Path]
+
+
+def pytest_configure() -> None:
+    """Listen to Ctrl-C even where the shell that started the run does not.
+
+    A job in the background ignores SIGINT, as do all its children: those that tests interrupt would never end.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
