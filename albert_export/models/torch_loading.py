@@ -21,6 +21,8 @@ from albert_export.models.torch_surgery import initialise
 from albert_export.tasks import TASKS, Task
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from albert_export.checkpoints import Checkpoint
     from albert_export.models.torch_pretrained import AlbertPreTrainedModel
 
@@ -120,6 +122,30 @@ def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
     if not isinstance(resolved, torch.dtype) or not resolved.is_floating_point:
         raise InputError("a model's dtype must be floating-point", received=str(dtype), fix="float32, for example")
     return resolved
+
+
+def run_eager(
+    model: AlbertPreTrainedModel, inputs: Mapping[str, np.ndarray], *, hidden_states: bool = False
+) -> dict[str, Any]:
+    """Run a model that :func:`load_eager` made on numpy arrays.
+
+    Args:
+        model: The model.
+        inputs: ``input_ids``, ``attention_mask`` and ``token_type_ids``, int64.
+        hidden_states: Whether to return those of every layer too.
+
+    Returns:
+        Output name -> array; with ``hidden_states``, a list of L+1 arrays ``[B,S,D]`` under that name.
+    """
+    # Said outright, because a checkpoint's configuration may ask for attentions or for tuples.
+    options = {"output_attentions": False, "output_hidden_states": hidden_states, "return_dict": True}
+    with torch.inference_mode():
+        outputs = model(**{name: torch.from_numpy(value) for name, value in inputs.items()}, **options)
+    return {
+        name: [state.numpy() for state in value] if isinstance(value, tuple) else value.numpy()
+        for name, value in outputs.items()
+        if value is not None
+    }
 
 
 def choose_dtype(wanted: str | torch.dtype | None, config: AlbertConfig, weights: Mapping[str, Tensor]) -> torch.dtype:
