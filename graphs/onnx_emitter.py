@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,12 @@ from albert_export._version import __version__
 from albert_export.config import AlbertConfig
 from albert_export.errors import ExportError
 from albert_export.graphs.aten_operators import LOWERINGS
+from albert_export.graphs.emitted import Emitted
 from albert_export.graphs.lowering import GraphLowering
 from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_onnx
+from albert_export.graphs.onnx_sharing import stored_weight_bytes
 from albert_export.graphs.passes import pipeline, run_passes
-from albert_export.graphs.sharing import Sharing, stored_weight_bytes
+from albert_export.graphs.sharing import Sharing
 from albert_export.graphs.tracing import Trace, trace
 from albert_export.graphs.weights import WeightStore
 from albert_export.targets import ONNX_OPSETS, check_target_opset
@@ -34,31 +35,6 @@ else:
 OLDEST_OPSET, NEWEST_OPSET = ONNX_OPSETS
 #: Gelu begins at 20, so the layer is one operator shorter than at 18; onnxruntime runs it since 1.17 (January 2024).
 DEFAULT_OPSET = 20
-
-
-@dataclass(frozen=True)
-class Emitted:
-    """What was written.
-
-    Attributes:
-        files: The artifact's files, the main one first.
-        opset: Operator set of the file.
-        inputs: Name, dtype and shape of each input; symbolic axes by name.
-        outputs: The same for outputs.
-        sharing: The sharing figures of the finished files.
-        versions: Version of each package that had a part in it.
-        facts: Operator counts, passes that changed something, loops: for ``inspect``.
-        traced_sizes: Size of each dynamic axis in the example input.
-    """
-
-    files: tuple[Path, ...]
-    opset: int
-    inputs: tuple[dict[str, Any], ...]
-    outputs: tuple[dict[str, Any], ...]
-    sharing: Sharing
-    versions: dict[str, str]
-    facts: dict[str, Any]
-    traced_sizes: dict[str, int]
 
 
 def check_opset(opset: int) -> int:

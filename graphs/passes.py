@@ -15,7 +15,8 @@ import numpy as np
 
 from albert_export._imports import require
 from albert_export.errors import ExportError, SharingError
-from albert_export.graphs.sharing import Sharing, stored_weight_bytes
+from albert_export.graphs.onnx_sharing import stored_weight_bytes
+from albert_export.graphs.sharing import Sharing
 
 if TYPE_CHECKING:
     import onnx_ir as ir
