@@ -7,8 +7,10 @@ and the inner layer. A bare ``AlbertModel`` uses the same names without the pref
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,17 +33,20 @@ class Row:
             heads that were not pruned from this layer), ``head_size`` or ``distances`` (relative positions).
         part: The part of the model that owns it; :attr:`albert_export.tasks.Task.parts` says which a task has.
         initial: How a fresh one is filled: ``normal`` (mean 0, deviation ``initializer_range``), ``zeros`` or ``ones``.
+        linear: Whether it is the matrix of a linear layer: ``[out, in]`` here, but ``[in, out]`` in TensorFlow and Flax
+            and their files. Any other weight, the untied decoder's among them, lies alike everywhere.
     """
 
     name: str
     axes: tuple[str | int, ...]
     part: str
     initial: str
+    linear: bool = False
 
 
 def _linear(name: str, wide: str | int, narrow: str, part: str) -> tuple[Row, Row]:
     return (
-        Row(f"{name}.weight", (wide, narrow), part, "normal"),
+        Row(f"{name}.weight", (wide, narrow), part, "normal", linear=True),
         Row(f"{name}.bias", (wide,), part, "zeros"),
     )
 
@@ -146,6 +151,16 @@ OLD_ENDINGS: dict[str, str] = {
 }
 
 
+@cache
+def _row_patterns() -> tuple[tuple[re.Pattern[str], Row], ...]:
+    return tuple((re.compile(re.sub(r"\\{(group|layer)\\}", r"\\d+", re.escape(row.name))), row) for row in ROWS)
+
+
+def row_of(name: str) -> Row | None:
+    """Return the row of a canonical name, whatever the sizes of the model; None for a name that is not in the table."""
+    return next((row for pattern, row in _row_patterns() if pattern.fullmatch(name)), None)
+
+
 def tied_names(config: AlbertConfig) -> dict[str, str]:
     """Return second name -> canonical name of every parameter that has two.
 
@@ -185,6 +200,13 @@ def rows_of(config: AlbertConfig, task: Task) -> Iterator[tuple[Row, str, tuple[
                 yield row, row.name.format(group=group, layer=layer), shape
 
 
+def heads_of(config: AlbertConfig, group: int, layer: int) -> int:
+    """Return how many attention heads are left to an inner layer of a group."""
+    # `pruned_heads` counts layers through the groups, as the reference's prune_heads does.
+    pruned = set(config.pruned_heads.get(group * config.inner_group_num + layer, ()))
+    return config.num_attention_heads - len(pruned)
+
+
 def _size(config: AlbertConfig, axis: str | int, group: int, layer: int) -> int:
     if isinstance(axis, int):
         return axis
@@ -194,7 +216,5 @@ def _size(config: AlbertConfig, axis: str | int, group: int, layer: int) -> int:
     if axis == "distances":
         return 2 * config.max_position_embeddings - 1
     if axis == "attention_size":
-        # `pruned_heads` counts layers through the groups, as the reference's prune_heads does.
-        pruned = set(config.pruned_heads.get(group * config.inner_group_num + layer, ()))
-        return (config.num_attention_heads - len(pruned)) * head_size
+        return heads_of(config, group, layer) * head_size
     return int(getattr(config, axis))

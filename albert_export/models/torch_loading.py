@@ -5,7 +5,6 @@ from __future__ import annotations
 from albert_export.models import _torch_required  # noqa: F401
 
 # isort: split
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from albert_export.checkpoints.fresh import fresh_weight
 from albert_export.checkpoints.matching import canonical_name, check_shapes, match_names
 from albert_export.checkpoints.names import TIED_COPY_REASON, parameters, tied_names
 from albert_export.config import AlbertConfig
@@ -223,11 +223,11 @@ def fill(
             _put(places[name], tensors[source].detach().to(dtype=dtype, copy=copy))
     for name in places:  # in the order of the modules, as the reference draws its random numbers
         if name in fresh:
-            generator = torch.Generator().manual_seed(zlib.crc32(name.encode())) if reproducible else None
-            # A generator draws other numbers in another dtype: drawn in float32, then converted, they are the same.
-            _put(places[name], torch.empty(shapes[name], dtype=torch.float32 if reproducible else dtype))
-            initialise(*places[name][0], std=model.config.initializer_range, generator=generator)
-            _put(places[name], getattr(*places[name][0]).detach().to(dtype))
+            if reproducible:
+                _put(places[name], torch.from_numpy(fresh_weight(name, shapes[name], model.config)).to(dtype))
+            else:
+                _put(places[name], torch.empty(shapes[name], dtype=dtype))
+                initialise(*places[name][0], std=model.config.initializer_range)
     return Loaded(tuple(sorted(fresh)), mismatched, matching.ignored)
 
 
