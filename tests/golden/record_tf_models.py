@@ -36,6 +36,7 @@ from reference_tf_weights import fill, named_variables, torch_shape  # noqa: E40
 
 #: tf.nn.dropout refuses 1. With this, which rounds to 1 in float32, it drops everything all the same.
 ALL_DROPPED = 1 - 1e-12
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout_prob": 0.0}
 #: What PyTorch's classes can and the reference's TensorFlow classes cannot, or do not heed.
 TORCH_ONLY_SETTINGS = ("init", "prune", "resize", "train")
 TORCH_ONLY_CONFIG = ("position_embedding_type", "pruned_heads", "tie_word_embeddings", "problem_type")
@@ -107,11 +108,11 @@ def tf_cases() -> dict[str, dict[str, Any]]:
     for head, (model, inputs, config) in heads.items():
         add(f"{head}/dict", model, inputs, config, form="dict")
         add(f"{head}/list", model, inputs, config, form="list", call={"return_dict": False})
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob"):
-            dropped = {**config, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, name: ALL_DROPPED}
+        for name in NO_DROPOUT:
+            dropped = {**config, **NO_DROPOUT, name: ALL_DROPPED}
             if name != "classifier_dropout_prob" or head in ("pretraining", "text", "choice", "token"):
                 add(f"{head}/train_{name}", model, inputs, dropped, call={"training": True})
-    attention = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": ALL_DROPPED}
+    attention = {**NO_DROPOUT, "attention_probs_dropout_prob": ALL_DROPPED}
     add("base/train_everything", "TFAlbertModel", base, attention, call={"training": True, **EVERYTHING})
     # an empty row attends as if it were unmasked, which a text of its own shows
     add(
