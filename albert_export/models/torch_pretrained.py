@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from albert_export.checkpoints import open_checkpoint, tied_names, write_sharded
 from albert_export.config import AlbertConfig
 from albert_export.errors import CheckpointError, ConfigError, InputError
-from albert_export.models.torch_loading import choose_dtype, fill, is_head, load_eager
+from albert_export.models.filling import is_head
+from albert_export.models.torch_loading import choose_dtype, fill, load_eager
 from albert_export.models.torch_outputs import ModelOutput
 from albert_export.models.torch_surgery import initialise, resize_decoder, resize_embedding
 from albert_export.tasks import TASKS
