@@ -6,7 +6,7 @@ from albert_export.models import _tensorflow_required  # noqa: F401
 
 # isort: split
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from albert_export.checkpoints.fresh import fresh_weight
 from albert_export.checkpoints.matching import canonical_name
@@ -57,6 +57,29 @@ def load_eager(
         else None,
     )
     return model, list(loaded.fresh)
+
+
+def run_eager(
+    model: TFAlbertPreTrainedModel, inputs: Mapping[str, np.ndarray], *, hidden_states: bool = False
+) -> dict[str, Any]:
+    """Run a model that :func:`load_eager` made on numpy arrays.
+
+    Args:
+        model: The model.
+        inputs: ``input_ids``, ``attention_mask`` and ``token_type_ids``, whole numbers.
+        hidden_states: Whether to return those of every layer too.
+
+    Returns:
+        Output name -> array; with ``hidden_states``, a list of L+1 arrays ``[B,S,D]`` under that name.
+    """
+    # Said outright, because a checkpoint's configuration may ask for attentions or for tuples.
+    options = {"output_attentions": False, "output_hidden_states": hidden_states, "return_dict": True}
+    outputs = model(**inputs, **options, training=False)
+    return {
+        name: [state.numpy() for state in value] if isinstance(value, tuple) else value.numpy()
+        for name, value in outputs.items()
+        if value is not None
+    }
 
 
 def fill(

@@ -6,7 +6,7 @@ from albert_export.models import _torch_required  # noqa: F401
 
 # isort: split
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
