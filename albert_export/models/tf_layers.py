@@ -13,6 +13,7 @@ from __future__ import annotations
 from albert_export.models import _tensorflow_required  # noqa: F401
 
 # isort: split
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -22,13 +23,16 @@ import tensorflow as tf
 Dtype: TypeAlias = "str | keras.DTypePolicy"
 
 
+# TFLite's converter makes its one GELU operator of just these operators. tf.nn.gelu writes such too, but rounds its
+# constants to float32 whatever the dtype: in float64 its ninth digit is wrong.
 def _gelu(x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.gelu(x, approximate=False)
+    return 0.5 * x * (1.0 + tf.math.erf(x / tf.constant(math.sqrt(2), x.dtype)))
 
 
 def _gelu_new(x: tf.Tensor) -> tf.Tensor:
     """GELU by its tanh approximation (Hendrycks and Gimpel, arXiv:1606.08415, section 2)."""
-    return tf.nn.gelu(x, approximate=True)
+    cubed = tf.constant(0.044715, x.dtype) * tf.pow(x, 3)
+    return 0.5 * x * (1.0 + tf.tanh(math.sqrt(2 / math.pi) * (x + cubed)))
 
 
 def _silu(x: tf.Tensor) -> tf.Tensor:
