@@ -108,6 +108,47 @@ TARGETS: tuple[Target, ...] = (
         build_extra="onnx",
         run_extra="onnxruntime",
     ),
+    Target(
+        name="savedmodel",
+        title="SavedModel",
+        place="saved_model{form}/1/saved_model.pb",
+        framework="tensorflow",
+        emitter="albert_export.graphs.savedmodel_emitter:emit_savedmodel",
+        runtime="albert_export.runtimes.savedmodel_runtime:SavedModelRuntime",
+        precisions=("fp32",),
+        calibrated=(),
+        layers=("rolled", "unrolled"),
+        opsets=None,
+        readers=(),
+        devices=("cpu", "cuda"),
+        build_extra="tensorflow",
+        run_extra="tensorflow",
+    ),
+    Target(
+        name="tflite",
+        title="TFLite",
+        place="tflite/model{form}.tflite",
+        framework="tensorflow",
+        emitter="albert_export.graphs.tflite_emitter:emit_tflite",
+        runtime="albert_export.runtimes.litert_runtime:LiteRtRuntime",
+        precisions=("fp32", "fp16", "int8"),
+        calibrated=("int8",),
+        layers=("rolled", "unrolled"),
+        opsets=None,
+        readers=(
+            Reader(
+                "task-library",
+                "TFLite Task Library",
+                {"question-answering": 384, "text-classification": 128},
+                layers=None,
+            ),
+            # It refuses a file with more than one subgraph, as every loop has.
+            Reader("mediapipe", "MediaPipe", {"text-classification": 128}, layers="unrolled"),
+        ),
+        devices=("cpu",),
+        build_extra="tensorflow",
+        run_extra="tflite",
+    ),
 )
 
 
