@@ -13,7 +13,8 @@ from __future__ import annotations
 from albert_export.models import _tensorflow_required  # noqa: F401
 
 # isort: split
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -65,6 +66,10 @@ class TFAlbertModel(TFAlbertPreTrainedModel):
         D = config.hidden_size
         self.pooler = Linear(D, D, self.dtype_policy, "pooler") if add_pooling_layer else None
         self.post_init()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what ``from_config`` makes the model from."""
+        return {**super().get_config(), "add_pooling_layer": self.pooler is not None}
 
     def attention_bias(self, attention_mask: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
         """Return what is added to the scores, ``[B,1,1,T]``: 0 where the mask is 1, -10000 where it is 0.
@@ -151,7 +156,7 @@ class TFAlbertModel(TFAlbertPreTrainedModel):
 class TFAlbertForPreTraining(TFAlbertPreTrainedModel):
     """Masked words and sentence order, the two tasks ALBERT is pretrained on."""
 
-    label_names = ("labels", "sentence_order_label")
+    label_outputs: ClassVar[Mapping[str, str]] = {"labels": "prediction_logits", "sentence_order_label": "sop_logits"}
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         super().__init__(config, dtype=dtype, name=name)
@@ -195,7 +200,7 @@ class TFAlbertForPreTraining(TFAlbertPreTrainedModel):
 class TFAlbertForMaskedLM(TFAlbertPreTrainedModel):
     """Which words fit a ``[MASK]``; without pooler."""
 
-    label_names = ("labels",)
+    label_outputs: ClassVar[Mapping[str, str]] = {"labels": "logits"}
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         super().__init__(config, dtype=dtype, name=name)
@@ -232,7 +237,7 @@ class TFAlbertForMaskedLM(TFAlbertPreTrainedModel):
 class TFAlbertForSequenceClassification(TFAlbertPreTrainedModel):
     """A label or a number for a text or a pair of texts."""
 
-    label_names = ("labels",)
+    label_outputs: ClassVar[Mapping[str, str]] = {"labels": "logits"}
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         super().__init__(config, dtype=dtype, name=name)
@@ -273,7 +278,7 @@ class TFAlbertForSequenceClassification(TFAlbertPreTrainedModel):
 class TFAlbertForMultipleChoice(TFAlbertPreTrainedModel):
     """Which of N continuations fits a prompt."""
 
-    label_names = ("labels",)
+    label_outputs: ClassVar[Mapping[str, str]] = {"labels": "logits"}
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         super().__init__(config, dtype=dtype, name=name)
@@ -325,7 +330,7 @@ class TFAlbertForMultipleChoice(TFAlbertPreTrainedModel):
 class TFAlbertForTokenClassification(TFAlbertPreTrainedModel):
     """A label for every token; without pooler."""
 
-    label_names = ("labels",)
+    label_outputs: ClassVar[Mapping[str, str]] = {"labels": "logits"}
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         super().__init__(config, dtype=dtype, name=name)
@@ -369,7 +374,7 @@ class TFAlbertForQuestionAnswering(TFAlbertPreTrainedModel):
         ConfigError: ``num_labels`` is not 2: the head scores the first and the last token, and nothing else.
     """
 
-    label_names = ("start_positions", "end_positions")
+    label_outputs: ClassVar[Mapping[str, str]] = {"start_positions": "start_logits", "end_positions": "end_logits"}
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         if config.num_labels != 2:

@@ -87,6 +87,15 @@ class TFLayer(keras.layers.Layer):  # type: ignore[misc]  # keras is untyped
         """Return a new trainable variable; models fill it later, from a checkpoint or at random."""
         return self.add_weight(name=name, shape=shape, initializer="zeros")
 
+    def replace(self, name: str, value: tf.Tensor) -> None:
+        """Put a new variable of another shape in the place of the one of that name."""
+        trainable = getattr(self, name).trainable
+        delattr(self, name)
+        variable = self.zeros(name, *value.shape)
+        variable.assign(value)
+        variable.trainable = trainable
+        setattr(self, name, variable)
+
 
 class Linear(TFLayer):
     """``[…, narrow]`` to ``[…, wide]``; the weight is ``[in, out]``, the transpose of PyTorch's."""

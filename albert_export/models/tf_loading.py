@@ -5,20 +5,39 @@ from __future__ import annotations
 from albert_export.models import _tensorflow_required  # noqa: F401
 
 # isort: split
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from albert_export.checkpoints.fresh import fresh_weight
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.names import row_of
 from albert_export.models.filling import Loaded, heads_in, is_head, plan
-from albert_export.models.tf_pretrained import TFAlbertPreTrainedModel, unfilled
 from albert_export.tasks import Task
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from albert_export.checkpoints import Checkpoint
+    from albert_export.models.tf_pretrained import TFAlbertPreTrainedModel
+
+_unfilled: ContextVar[bool] = ContextVar("unfilled", default=False)
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Inside this block new models keep the zeros they are made with: something else fills them."""
+    token = _unfilled.set(True)
+    try:
+        yield
+    finally:
+        _unfilled.reset(token)
+
+
+def is_unfilled() -> bool:
+    """Return whether the caller is inside :func:`unfilled`."""
+    return _unfilled.get()
 
 
 def load_eager(
@@ -135,3 +154,24 @@ def is_transposed(name: str) -> bool:
     """Return whether the weight of that name lies as ``[in, out]`` in TensorFlow, but ``[out, in]`` in checkpoints."""
     row = row_of(canonical_name(name))
     return row is not None and row.linear
+
+
+class StoredWeights(Mapping[str, np.ndarray]):
+    """A model's weights by name, as checkpoints hold them: views of the model's memory, linear ones transposed.
+
+    Args:
+        model: The model.
+    """
+
+    def __init__(self, model: TFAlbertPreTrainedModel) -> None:
+        self._variables = dict(model.named_weights())
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        array = np.asarray(memoryview(self._variables[name].value.value()))
+        return array.T if is_transposed(name) else array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
