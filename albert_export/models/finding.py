@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from albert_export.checkpoints import Checkpoint, open_checkpoint
@@ -106,6 +107,20 @@ def config_to_save(model: Any, dtype: str) -> AlbertConfig:
     saved.architectures = [type(model).__name__.removeprefix("TF").removeprefix("Flax")]
     saved.torch_dtype = dtype
     return saved
+
+
+def make_directory(directory: str | os.PathLike[str]) -> None:
+    """Make a directory that weights are to be written into, if it is absent.
+
+    Raises:
+        CheckpointError: It cannot be made.
+    """
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(
+            "the directory of a checkpoint must be writable", received=f"{directory}: {error.strerror or error}"
+        ) from error
 
 
 def write_config(config: AlbertConfig, directory: str | os.PathLike[str]) -> None:
