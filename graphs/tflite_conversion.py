@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from albert_export._imports import require
+from albert_export._tensorflow import import_tensorflow
 from albert_export.errors import ExportError
 
-tf: Any = require("tensorflow", needed_for="exporting to TFLite", extra="tensorflow")
+tf: Any = import_tensorflow(needed_for="exporting to TFLite")
 
 #: What TensorFlow's loggers put before a message: level, date, thread, place.
 _LOG_PREFIX = re.compile(r"^(?:[IWEF]\d{4} [\d:.]+\s+\d+ \S+\] |\d{4}-\d\d-\d\d [\d:.]+: [IWEF] \S+\] |\w+:absl:)")
