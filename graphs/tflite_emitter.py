@@ -19,6 +19,7 @@ from albert_export.graphs.tflite_compat import Compat, check_layers, compat_size
 from albert_export.graphs.tflite_conversion import convert
 from albert_export.graphs.tflite_file import LARGEST_FILE, write_tflite
 from albert_export.graphs.tflite_graph import StoredWeight, TFLiteGraph, schema
+from albert_export.graphs.tflite_integer import quantize_layers
 from albert_export.graphs.tflite_metadata import ENTRY, append_files, metadata_buffer, packed_files
 from albert_export.graphs.tflite_passes import Pass, bind_weights, check_builtin, drop_unused, write_dense_layers
 from albert_export.graphs.tflite_quantization import halve_weights, quantize_weights
@@ -80,7 +81,7 @@ def emit_tflite(
     traced = trace(model, task, layers=layers, sizes=wanted)
     progress("converting to TFLite")
     graph = TFLiteGraph(convert(traced.function))
-    changed = _run_passes(graph, _pipeline(traced, precision, reader, calibration, progress))
+    changed = _run_passes(graph, _pipeline(traced, precision, reader, calibration))
     check_builtin(graph)
     _name_tensors(graph, task, config, traced)
     labels = [config.id2label[index] for index in sorted(config.id2label)]
@@ -132,7 +133,6 @@ def _pipeline(
     precision: str,
     reader: Compat | None,
     calibration: Iterable[Mapping[str, np.ndarray[Any, Any]]] | None,
-    progress: Callable[[str], None],
 ) -> list[tuple[str, Pass]]:
     weights = {name: StoredWeight(weight.name, weight.read, weight.shape) for name, weight in traced.weights.items()}
     old = reader is not None and reader.old_operators
@@ -144,6 +144,9 @@ def _pipeline(
     ]
     if precision == "fp16":
         passes.append(("halve_weights", lambda graph: halve_weights(graph, gather_halves=not old)))
+    elif precision == "int8" and calibration is not None:
+        feeds = calibration
+        passes.append(("quantize_layers", lambda graph: quantize_layers(graph, feeds, per_row=not old)))
     elif precision == "int8":
         passes.append(("quantize_weights", lambda graph: quantize_weights(graph, per_row=not old)))
     elif precision != "fp32":

@@ -45,8 +45,8 @@ class StoredWeight:
         read: Returns the parameter in float32, in the model's orientation.
         shape: Shape in the file.
         transposed: Whether the file has it as [out, in] where the model has [in, out].
-        dtype: ``float32``, ``float16`` or ``int8``.
-        scales: For int8: one for each row of the file's orientation, or a single one.
+        dtype: ``float32``, ``float16``, ``int8``, or ``int32`` for a bias of an int8 product.
+        scales: For integers: one for each row of the file's orientation, or a single one.
     """
 
     name: str
@@ -87,8 +87,12 @@ class StoredWeight:
         values = self.oriented()
         if self.scales is None:
             return np.ascontiguousarray(values, dtype=self.dtype)
-        scales = self.scales.reshape(-1, *[1] * (values.ndim - 1))
-        return np.ascontiguousarray(np.clip(np.rint(values / scales), -127, 127).astype(np.int8))
+        # A bias has more digits than float32.
+        scales = self.scales.reshape(-1, *[1] * (values.ndim - 1)).astype(
+            "float64" if self.dtype == "int32" else "float32"
+        )
+        largest = np.iinfo(self.dtype).max
+        return np.ascontiguousarray(np.clip(np.rint(values / scales), -largest, largest).astype(self.dtype))
 
 
 class Subgraph:
