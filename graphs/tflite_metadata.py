@@ -25,6 +25,10 @@ ENTRY = "TFLITE_METADATA"
 #: What the clients call the inputs.
 INPUT_NAMES = {"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "segment_ids"}
 
+#: What Task Library calls the scores of the classes of a text, normalised or not; it looks for no other name, and ends
+#: with a segmentation fault where it finds none.
+_SCORES_NAME = "probability"
+
 _INPUT_TEXTS = {
     "input_ids": "Ids of the tokens.",
     "attention_mask": "1 for tokens, 0 for padding.",
@@ -100,7 +104,7 @@ def metadata_buffer(task: Task, files: Sequence[Packed], *, name: str, version: 
     classified = task.outputs[-1].axes[-1] == "num_labels"
     inputs = [_tensor(INPUT_NAMES[spec.name], _INPUT_TEXTS[spec.name]) for spec in task.inputs]
     outputs = [
-        _tensor(spec.name, f"{spec.name} of {task.name}, not normalised.", labels if classified else ())
+        _tensor(_output_name(task, spec.name), f"{spec.name}, not normalised.", labels if classified else ())
         for spec in task.outputs
     ]
     subgraph: dict[int, _Writer] = {2: _vector(inputs), 3: _vector(outputs)}
@@ -118,6 +122,10 @@ def metadata_buffer(task: Task, files: Sequence[Packed], *, name: str, version: 
     builder = flatbuffers.Builder(1024)
     builder.Finish(root(builder), _IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _output_name(task: Task, name: str) -> str:
+    return _SCORES_NAME if task.name == "text-classification" else name
 
 
 def append_files(path: Path, files: Sequence[Packed]) -> None:
