@@ -1,0 +1,202 @@
+"""Calibrated int8: the layers' matrix products and GELU compute in integers, with ranges from calibration.
+
+Normalisation and softmax stay in float32: in 8 bits they cost a BERT more than everything else together, and take a
+hundredth of the time. What stands outside the layers (embeddings, the mapping to the hidden width, heads) has int8
+weights and float32 results, so that an output keeps its resolution.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from albert_export.graphs.tflite_calibration import Feed, Place, ranges
+from albert_export.graphs.tflite_graph import Operators, StoredWeight, Subgraph, TFLiteGraph, Types, schema
+from albert_export.graphs.tflite_passes import DENSE_VERSION, drop_unused
+from albert_export.graphs.tflite_quantization import DENSE_PER_ROW_VERSION, parameters, quantizable, quantize_weights
+
+#: Part of the name of every weight of a layer.
+LAYERS = "encoder.albert_layer_groups."
+
+_BATCH_MATMUL_VERSION = 2
+_GELU_VERSION = 2
+_TRANSPOSE_VERSION = 2
+_DEQUANTIZE_VERSION = 2
+
+Groups = dict[Place, Place]
+
+
+def quantize_layers(graph: TFLiteGraph, feeds: Iterable[Feed], *, per_row: bool) -> bool:
+    """Write the layers in integers, and all other matrices as :func:`.quantize_weights` does.
+
+    Args:
+        graph: A float32 graph with its dense layers written as FULLY_CONNECTED and GELU as one operator.
+        feeds: Calibration inputs.
+        per_row: A scale for each output of a dense layer, or one for all.
+    """
+    chosen = quantizable(graph)
+    integer = [item for item in _numbered(graph) if _computes(graph, *item, chosen)]
+    groups = _groups(graph, integer)
+    moved = {(number, operator.outputs[0]) for number, operator in integer if _moves(graph, operator)}
+    found = ranges(graph, sorted(groups.keys() - moved), feeds)
+    merged: dict[Place, list[tuple[float, float]]] = defaultdict(list)
+    for place, span in found.items():
+        merged[groups[place]].append(span)
+    spans = {root: (min(low for low, _ in all_), max(high for _, high in all_)) for root, all_ in merged.items()}
+    quantize_weights(graph, per_row=per_row)
+    _Rewriter(graph, groups, {root: activation_parameters(*span) for root, span in spans.items()}, per_row).run(integer)
+    drop_unused(graph)  # the biases in float32, and what nothing reads as floats any more
+    return bool(integer)
+
+
+def activation_parameters(low: float, high: float) -> tuple[float, int]:
+    """Return scale and zero point with which int8 spans ``low`` to ``high``; 0 is always among its numbers."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = float(np.float32(max((high - low) / 255.0, np.finfo(np.float32).tiny)))
+    return scale, int(np.clip(np.rint(-128.0 - low / scale), -128, 127))
+
+
+def _numbered(graph: TFLiteGraph) -> Iterator[tuple[int, Any]]:
+    for number, subgraph in enumerate(graph.subgraphs):
+        for operator in subgraph.operators:
+            yield number, operator
+
+
+def _computes(graph: TFLiteGraph, number: int, operator: Any, chosen: set[int]) -> bool:
+    """Return whether an operator of a layer computes in integers."""
+    subgraph = graph.subgraphs[number]
+    code = graph.code(operator)
+    if code == Operators.FULLY_CONNECTED:
+        weight = subgraph.weight(operator.inputs[1])
+        return weight is not None and LAYERS in weight.name and subgraph.tensor(operator.inputs[1]).buffer in chosen
+    if code == Operators.BATCH_MATMUL:
+        return all(subgraph.weight(index) is None for index in operator.inputs)
+    if code == Operators.GELU:
+        producer = subgraph.producer(operator.inputs[0])
+        return producer is not None and _computes(graph, number, producer, chosen)
+    if code in (Operators.RESHAPE, Operators.TRANSPOSE):
+        producer = subgraph.producer(operator.inputs[0])
+        return producer is not None and _computes(graph, number, producer, chosen)
+    return False
+
+
+def _activations(graph: TFLiteGraph, operator: Any) -> list[int]:
+    """Return the places of the operator's inputs that are activations."""
+    return [0, 1] if graph.code(operator) == Operators.BATCH_MATMUL else [0]
+
+
+def _moves(graph: TFLiteGraph, operator: Any) -> bool:
+    return graph.code(operator) in (Operators.RESHAPE, Operators.TRANSPOSE)
+
+
+def _groups(graph: TFLiteGraph, integer: list[tuple[int, Any]]) -> Groups:
+    """Return, for each tensor that becomes int8, the first of those that have one scale.
+
+    A tensor that was only moved keeps its scale. And whatever one weight is multiplied with, in all layers that are
+    not rolled, has one scale, because the bias is stored in steps of it: once, as the weight.
+    """
+    parents: Groups = {}
+
+    def root(place: Place) -> Place:
+        parents.setdefault(place, place)
+        while parents[place] != place:
+            place = parents[place]
+        return place
+
+    def join(one: Place, other: Place) -> None:
+        first, second = sorted((root(one), root(other)))
+        parents[second] = first
+
+    read_with: dict[str, Place] = {}
+    for number, operator in integer:
+        subgraph = graph.subgraphs[number]
+        places = [(number, operator.inputs[at]) for at in _activations(graph, operator)]
+        for place in [*places, (number, operator.outputs[0])]:
+            root(place)
+        if _moves(graph, operator):
+            join(places[0], (number, operator.outputs[0]))
+        weight = subgraph.weight(operator.inputs[1]) if graph.code(operator) == Operators.FULLY_CONNECTED else None
+        if weight is not None:
+            join(read_with.setdefault(weight.name, places[0]), places[0])
+    return {place: root(place) for place in list(parents)}
+
+
+class _Rewriter:
+    """Writes the chosen operators in int8, with QUANTIZE and DEQUANTIZE where floats begin and end."""
+
+    def __init__(
+        self, graph: TFLiteGraph, groups: Groups, steps: dict[Place, tuple[float, int]], per_row: bool
+    ) -> None:
+        self.graph = graph
+        self.groups = groups
+        self.steps = steps
+        self.dense_version = DENSE_PER_ROW_VERSION if per_row else DENSE_VERSION
+        self.biases: dict[str, int] = {}
+
+    def run(self, integer: list[tuple[int, Any]]) -> None:
+        """Rewrite; ``integer`` is in the order in which the operators run."""
+        made: dict[Place, int] = {}
+        for number, operator in integer:
+            subgraph = self.graph.subgraphs[number]
+            for at in _activations(self.graph, operator):
+                place = (number, operator.inputs[at])
+                if place not in made:
+                    made[place] = self._int8_tensor(place)
+                    options = schema.QuantizeOptionsT()
+                    quantize = subgraph.make(Operators.QUANTIZE, [place[1]], [made[place]], options=options)
+                    subgraph.insert_before(operator, quantize)
+                operator.inputs[at] = made[place]
+            place = (number, operator.outputs[0])
+            made[place] = self._int8_tensor(place)
+            operator.outputs = [made[place]]
+            options = schema.DequantizeOptionsT()
+            # Dropped again where nothing reads the floats.
+            subgraph.insert_after(
+                operator,
+                subgraph.make(
+                    Operators.DEQUANTIZE, [made[place]], [place[1]], version=_DEQUANTIZE_VERSION, options=options
+                ),
+            )
+            self._set_version(subgraph, operator)
+
+    def _int8_tensor(self, place: Place) -> int:
+        subgraph = self.graph.subgraphs[place[0]]
+        name = subgraph.tensor(place[1]).name
+        text = name.decode() if isinstance(name, bytes) else str(name)
+        index = subgraph.add_tensor(f"{text}/int8", Types.INT8, subgraph.shape(place[1]))
+        scale, zero_point = self.steps[self.groups[place]]
+        subgraph.tensor(index).quantization = parameters(np.array([scale]), zero_point)
+        return index
+
+    def _set_version(self, subgraph: Subgraph, operator: Any) -> None:
+        code = self.graph.code(operator)
+        versions = {
+            Operators.FULLY_CONNECTED: self.dense_version,
+            Operators.BATCH_MATMUL: _BATCH_MATMUL_VERSION,
+            Operators.GELU: _GELU_VERSION,
+            Operators.TRANSPOSE: _TRANSPOSE_VERSION,
+            Operators.RESHAPE: 1,
+        }
+        operator.opcodeIndex = self.graph.code_index(code, versions[code])
+        if code == Operators.FULLY_CONNECTED:
+            operator.builtinOptions.asymmetricQuantizeInputs = False
+            self._quantize_bias(subgraph, operator)
+
+    def _quantize_bias(self, subgraph: Subgraph, operator: Any) -> None:
+        """Store the bias in steps of the product: those of the input times those of the weight."""
+        bias = subgraph.weight(operator.inputs[2])
+        weight = subgraph.weight(operator.inputs[1])
+        if bias is None or weight is None or weight.scales is None:
+            return
+        steps = subgraph.tensor(operator.inputs[0]).quantization.scale * weight.scales
+        stored: StoredWeight = replace(bias, dtype="int32", scales=np.broadcast_to(steps, bias.shape).copy())
+        if bias.name not in self.biases:
+            self.biases[bias.name] = self.graph.add_buffer(None)
+            self.graph.weights[self.biases[bias.name]] = stored
+        index = subgraph.add_tensor(f"{bias.name}/int32", Types.INT32, bias.shape, self.biases[bias.name])
+        subgraph.tensor(index).quantization = parameters(steps)
+        operator.inputs[2] = index
