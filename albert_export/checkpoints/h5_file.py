@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,6 +71,7 @@ class Entry:
         stored_shape: Its shape in the file.
         linear: Whether it lies transposed.
         offset: Its first byte from the beginning of the file; None when it is not stored in one piece.
+        if_zeros: What is meant when it holds nothing but zeros; None for itself.
     """
 
     path: Path
@@ -79,6 +80,7 @@ class Entry:
     stored_shape: tuple[int, ...]
     linear: bool
     offset: int | None
+    if_zeros: Entry | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,7 +89,7 @@ class Entry:
 
 
 def read_entries(paths: Iterable[Path]) -> dict[str, Entry]:
-    """Return every weight of the files by its canonical name, sorted; no weight is read but the decoder's bias.
+    """Return every weight of the files by its canonical name, sorted; none is read.
 
     The decoder's bias is ``predictions.bias`` and not a weight of its own, as everywhere else.
 
@@ -133,8 +135,9 @@ def _settle_bias(entries: dict[str, Entry]) -> None:
     decoders, heads = TIED_DECODER_BIAS
     if decoders in entries:
         entry = entries.pop(decoders)
-        if heads not in entries or _read(entry).any():
-            entries[heads] = entry
+        other = entries.get(heads)
+        same_shape = other is not None and other.shape == entry.shape
+        entries[heads] = replace(entry, if_zeros=other if same_shape else None)
 
 
 def read_h5(path: str | os.PathLike[str] | Iterable[Path]) -> Mapping[str, np.ndarray]:
@@ -286,10 +289,10 @@ def _entry(path: Path, file: Any, name: str, place: str) -> Entry:
 
 
 def _read(entry: Entry) -> np.ndarray:
-    """Read one weight through the library, in a copy."""
+    """Read one weight through the library, in a copy, as it lies in the file."""
     with _opened(entry.path) as file:
         array: np.ndarray = _follow(entry.path, file, entry.place)[()]
-    return array.T if entry.linear else array
+    return array
 
 
 def _mapped(entries: Iterable[Entry], *, mode: Literal["r", "c"]) -> Callable[[Entry], np.ndarray]:
@@ -303,15 +306,19 @@ def _mapped(entries: Iterable[Entry], *, mode: Literal["r", "c"]) -> Callable[[E
 
     def view(entry: Entry) -> np.ndarray:
         if entry.offset is None:  # in chunks, compressed, or never written
-            return _read(entry)
-        array: np.ndarray = np.ndarray(entry.stored_shape, entry.dtype, buffer=files[entry.path], offset=entry.offset)
+            array = _read(entry)
+        else:
+            array = np.ndarray(entry.stored_shape, entry.dtype, buffer=files[entry.path], offset=entry.offset)
+        if entry.if_zeros is not None and not array.any():
+            return view(entry.if_zeros)
         return array.T if entry.linear else array
 
     return view
 
 
 def _told(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
+    text = str(error.args[0]) if error.args else ""  # a KeyError would be shown in quotes
+    return text.strip().split("\n")[0] or type(error).__name__
 
 
 def _malformed(path: Path, received: str, *, fix: str = "save or fetch the file again") -> CheckpointError:

@@ -26,7 +26,7 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from seeded_weights import TINY
+from seeded_weights import TINY  # noqa: E402
 
 SIX = {"num_hidden_layers": 6, "num_hidden_groups": 2, "inner_group_num": 2}
 #: So many layers have weights of their own that their names need more than one attribute.
