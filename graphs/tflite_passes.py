@@ -241,6 +241,30 @@ def _merge_codes(graph: TFLiteGraph) -> bool:
     return len(used) < len(old)
 
 
+def name_plainly(graph: TFLiteGraph) -> bool:
+    """Name loops by their number, and tensors by what computes them.
+
+    The converter's names contain the model's, which Keras numbers through within a process: the same export would give
+    other bytes the second time.
+    """
+    for number, (_, loop) in enumerate(graph.walk(Operators.WHILE)):
+        options = loop.builtinOptions
+        graph.subgraphs[options.condSubgraphIndex].raw.name = f"loop_{number}_condition"
+        graph.subgraphs[options.bodySubgraphIndex].raw.name = f"loop_{number}_body"
+    graph.main.raw.name = "main"
+    for subgraph in graph.subgraphs:
+        kinds = {
+            index: operator_name(graph.model.operatorCodes[operator.opcodeIndex]).lower()
+            for operator in subgraph.operators
+            for index in operator.outputs
+        }
+        for index, tensor in enumerate(subgraph.raw.tensors):
+            weight = subgraph.weight(index)
+            kind = kinds.get(index, "input" if index in subgraph.raw.inputs else "constant")
+            tensor.name = f"{kind}_{index}" if weight is None else weight.name
+    return True
+
+
 def check_builtin(graph: TFLiteGraph) -> None:
     """Check that every operator is one of TFLite's own.
 
