@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 # A stamp is newer than both files that say what is installed: a second run installs nothing and needs no network.
 # The demo needs no development tools, and takes the environment that has them where there is one.
 DEV_STAMP := $(VENV)/.installed-dev
-DEMO_STAMP := $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(VENV)/.installed-all)
+DEMO_STAMP := $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(VENV)/.installed-onnx,onnxruntime)
 
 PYTEST_ARGS ?= -n 2
 PEERS := .venv-peers

@@ -16,6 +16,13 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test compar
     from albert_export.config import AlbertConfig as AlbertConfig
     from albert_export.errors import AlbertExportError as AlbertExportError
     from albert_export.exporting import export as export
+    from albert_export.models.tf_albert import TFAlbertForMaskedLM as TFAlbertForMaskedLM
+    from albert_export.models.tf_albert import TFAlbertForMultipleChoice as TFAlbertForMultipleChoice
+    from albert_export.models.tf_albert import TFAlbertForPreTraining as TFAlbertForPreTraining
+    from albert_export.models.tf_albert import TFAlbertForQuestionAnswering as TFAlbertForQuestionAnswering
+    from albert_export.models.tf_albert import TFAlbertForSequenceClassification as TFAlbertForSequenceClassification
+    from albert_export.models.tf_albert import TFAlbertForTokenClassification as TFAlbertForTokenClassification
+    from albert_export.models.tf_albert import TFAlbertModel as TFAlbertModel
     from albert_export.models.torch_albert import AlbertForMaskedLM as AlbertForMaskedLM
     from albert_export.models.torch_albert import AlbertForMultipleChoice as AlbertForMultipleChoice
     from albert_export.models.torch_albert import AlbertForPreTraining as AlbertForPreTraining
@@ -50,6 +57,13 @@ _EXPORTS = {
     "Bundle": "albert_export.bundle",
     "ParityReport": "albert_export.parity",
     "Runtime": "albert_export.runtimes",
+    "TFAlbertForMaskedLM": "albert_export.models.tf_albert",
+    "TFAlbertForMultipleChoice": "albert_export.models.tf_albert",
+    "TFAlbertForPreTraining": "albert_export.models.tf_albert",
+    "TFAlbertForQuestionAnswering": "albert_export.models.tf_albert",
+    "TFAlbertForSequenceClassification": "albert_export.models.tf_albert",
+    "TFAlbertForTokenClassification": "albert_export.models.tf_albert",
+    "TFAlbertModel": "albert_export.models.tf_albert",
     "check_parity": "albert_export.parity",
     "export": "albert_export.exporting",
     "load": "albert_export.runtimes",

@@ -43,4 +43,12 @@ def _torch(torch: Any) -> dict[str, Any]:
     return {"devices": ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]}
 
 
-_DESCRIBERS: dict[str, Callable[[Any], dict[str, Any]]] = {"onnxruntime": _onnxruntime, "torch": _torch}
+def _tensorflow(tf: Any) -> dict[str, Any]:
+    return {"devices": ["cpu", *(f"cuda:{index}" for index in range(len(tf.config.list_physical_devices("GPU"))))]}
+
+
+_DESCRIBERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "onnxruntime": _onnxruntime,
+    "tensorflow": _tensorflow,
+    "torch": _torch,
+}

@@ -19,24 +19,27 @@ from typing import Any, Literal
 
 from albert_export._machine import Machine, describe_machine
 from albert_export._version import __version__
-from albert_export.targets import TARGETS, Target
+from albert_export.targets import FRAMEWORKS, TARGETS, Target
 
 DISTRIBUTION = "albert-export"
 
 Verb = Literal["export", "run", "prove"]
 
-#: Distributions that all install into the folder ``onnxruntime/``: two of them overwrite each other's files, and
-#: removing either leaves a torn package that imports and has no attributes.
-ONNXRUNTIME_BUILDS = (
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "onnxruntime-directml",
-    "onnxruntime-openvino",
-    "onnxruntime-qnn",
-    "onnxruntime-rocm",
-    "onnxruntime-migraphx",
-    "onnxruntime-silicon",
-)
+#: Distributions that all install into one folder, by the one that the extras ask for: any of them serves. Two of them
+#: overwrite each other's files, and removing either leaves a torn package that imports and has no attributes.
+BUILDS: Mapping[str, tuple[str, ...]] = {
+    "onnxruntime": (
+        "onnxruntime",
+        "onnxruntime-gpu",
+        "onnxruntime-directml",
+        "onnxruntime-openvino",
+        "onnxruntime-qnn",
+        "onnxruntime-rocm",
+        "onnxruntime-migraphx",
+        "onnxruntime-silicon",
+    ),
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-rocm", "tf-nightly"),
+}
 
 _PROBE_SECONDS = 120
 
@@ -153,11 +156,15 @@ def installed_version(distribution: str) -> str | None:
 
 
 def _needs(target: Target) -> dict[Verb, tuple[str, ...]]:
-    """What can be done with a target -> the extras it takes: a parity check runs what export built."""
+    """What can be done with a target -> the extras it takes.
+
+    A parity check runs what export built, and compares it with PyTorch whatever it was traced from.
+    """
+    truth = FRAMEWORKS["torch"].extra
     return {
         "export": (target.build_extra,),
         "run": (target.run_extra,),
-        "prove": (target.build_extra, target.run_extra),
+        "prove": tuple(dict.fromkeys((target.build_extra, target.run_extra, truth))),
     }
 
 
@@ -187,8 +194,8 @@ def _requirements(extras: Mapping[str, list[str]], extra: str) -> tuple[str, ...
 def _examine_package(requirement: str, installed: Callable[[str], str | None]) -> Package:
     name, minimum = _parse(requirement)
     distribution, version = name, installed(name)
-    if name == "onnxruntime" and version is None:  # any other build of it serves as well
-        for build in ONNXRUNTIME_BUILDS:
+    if version is None:
+        for build in BUILDS.get(name, ()):
             if installed(build) is not None:
                 distribution, version = build, installed(build)
                 break
@@ -268,15 +275,18 @@ def _ability(target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]]
 
 
 def _problems(packages: Iterable[Package], installed: Callable[[str], str | None]) -> Iterable[Problem]:
-    builds = [build for build in ONNXRUNTIME_BUILDS if installed(build) is not None]
-    if len(builds) > 1:
-        keep = next(build for build in reversed(builds) if build != "onnxruntime")
-        yield Problem(
-            f"{' and '.join(builds)} are installed side by side and overwrite each other's files",
-            f"pip uninstall --yes {' '.join(builds)} && pip install {keep}",
-        )
+    torn: set[str] = set()
+    for asked_for, names in BUILDS.items():
+        builds = [build for build in names if installed(build) is not None]
+        if len(builds) > 1:
+            torn.update(builds)
+            keep = next(build for build in reversed(builds) if build != asked_for)
+            yield Problem(
+                f"{' and '.join(builds)} are installed side by side and overwrite each other's files",
+                f"pip uninstall --yes {' '.join(builds)} && pip install {keep}",
+            )
     for package in packages:
-        if package.state == "broken" and not (len(builds) > 1 and package.name in builds):
+        if package.state == "broken" and package.name not in torn:
             yield Problem(
                 f"{package.name} {package.installed} is installed and cannot be imported: {package.error}",
                 f"pip install --force-reinstall {package.name}",

@@ -6,17 +6,19 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import resolve
 from albert_export.bundle import Artifact, Bundle, BundleWriter
+from albert_export.calibration import calibration_inputs, calibration_texts
 from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import InputError, ParityError, UnknownNameError
-from albert_export.targets import PRECISIONS, Target, check_target_opset, get_target
+from albert_export.targets import FRAMEWORKS, PRECISIONS, Reader, Target, check_target_opset, get_target
 from albert_export.tasks import Task, get_task
 
 if TYPE_CHECKING:
     from albert_export.parity import ParityReport
+    from albert_export.tokenization import AlbertTokenizerFast, AlbertWordPieceTokenizer
 
 #: Letter of each axis in the file name of an artifact with fixed sizes.
 _AXIS_LETTERS = {"batch": "b", "choices": "n", "sequence": "s"}
@@ -40,6 +42,8 @@ def export(
     batch: int | None = None,
     sequence: int | None = None,
     choices: int | None = None,
+    calibrate: str | os.PathLike[str] | None = None,
+    compat: str | None = None,
     parity: bool = True,
     allow_random_head: bool = False,
     revision: str | None = None,
@@ -61,10 +65,13 @@ def export(
         precision: One of the target's precisions; None for its default.
         layers: ``rolled`` stores and runs the shared layer as one loop, ``unrolled`` writes its operators out once
             a layer; None for the target's default.
-        opset: ONNX operator set; None for the default.
+        opset: ONNX operator set; None for the default, or for a target without any.
         batch: Fixed number of rows; None keeps it symbolic.
         sequence: Fixed number of tokens; None keeps it symbolic.
         choices: Fixed number of choices of the multiple-choice task; None keeps it symbolic.
+        calibrate: Text file with one sentence a line, or ``builtin``: int8 activations get the fixed ranges that these
+            texts show; None leaves them to be measured in each run.
+        compat: Reader that takes only a form of its own; see the target's row. None for the general form.
         parity: Whether to compare the artifact with the eager model before it is accepted.
         allow_random_head: Whether a head that the checkpoint lacks may be filled freshly.
         revision: Branch, tag or commit of a hub repository.
@@ -74,8 +81,8 @@ def export(
         progress: Gets one line as each stage begins.
 
     Raises:
-        UnknownNameError: No target, task, precision or layers of that name.
-        InputError: A fixed size is out of range.
+        UnknownNameError: No target, task, precision, layers or reader of that name.
+        InputError: A fixed size is out of range, or there are no texts to calibrate on.
         CheckpointError: The checkpoint cannot be found or read, or lacks the head.
         ConfigError: The configuration breaks a rule.
         ExportError: Tracing, a pass or the check of the file failed.
@@ -86,9 +93,11 @@ def export(
     say = progress or _silent
     target_row, task_row = get_target(target), get_task(task)
     precision = _one_of("precision", precision, target_row.precisions)
-    layers = _one_of("layers", layers, target_row.layers)
+    reader = _reader(target_row, task_row, compat)
+    layers = _layers(target_row, reader, layers)
     if opset is not None:
         check_target_opset(opset, target_row.opsets)
+    texts = _texts(target_row, precision, calibrate)
     if isinstance(model, Checkpoint):
         checkpoint = model
     else:
@@ -101,29 +110,34 @@ def export(
             token=token,
             progress=progress,
         )
+    if reader is not None:
+        batch = batch or 1
+        sequence = sequence or min(reader.sequence[task_row.name], checkpoint.config.max_position_embeddings)
     sizes = _sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
     emit = resolve(target_row.emitter)
-    from albert_export.models.torch_loading import load_eager  # torch is wanted from here on only
+    framework = FRAMEWORKS[target_row.framework]
+    load_eager = resolve(f"{framework.module}:load_eager")  # the framework itself is wanted from here on only
 
     say(f"checkpoint {checkpoint.source_name}: {len(checkpoint.weight_files)} weight file(s)")
-    eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
-    if fresh:
-        say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
     with BundleWriter(out, task=task_row.name, source=checkpoint.source) as writer:
-        _put_shared_files(writer, checkpoint, task_row, say)
-        file = f"{target_row.folder}/{_file_name(target_row, precision, layers, sizes)}"
-        options = {} if opset is None else {"opset": opset}
+        tokenizer = _put_shared_files(writer, checkpoint, task_row, say)
+        options: dict[str, Any] = {} if opset is None else {"opset": opset}
+        if texts is not None:
+            options["calibration"] = _calibration(texts, tokenizer, task_row, sizes)
+        if reader is not None:
+            options["compat"] = reader.name
+        eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
+        if fresh:
+            say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
+        file = target_row.place.format(form=_form(precision, layers, sizes, texts is not None, reader))
         emitted = emit(
             eager,
             task_row,
             writer.path_for_new_file(file),
+            precision=precision,
             layers=layers,
             sizes=sizes,
-            metadata={
-                "precision": precision,
-                "checkpoint": checkpoint.source.name,
-                "checkpoint_sha256": checkpoint.source.sha256,
-            },
+            metadata={"checkpoint": checkpoint.source.name, "checkpoint_sha256": checkpoint.source.sha256},
             progress=say,
             **options,
         )
@@ -134,14 +148,20 @@ def export(
             precision=precision,
             layers=layers,
             file=file,
-            files=tuple(writer.record(f"{target_row.folder}/{path.name}") for path in emitted.files),
+            files=tuple(writer.record(path.relative_to(writer.directory).as_posix()) for path in emitted.files),
             shapes=sizes,
             opset=emitted.opset,
             inputs=emitted.inputs,
             outputs=emitted.outputs,
             sharing=emitted.sharing.to_dict(),
             versions=emitted.versions,
-            facts={**emitted.facts, "fresh_weights": fresh, "traced_sizes": emitted.traced_sizes},
+            facts={
+                **emitted.facts,
+                "fresh_weights": fresh,
+                "traced_sizes": emitted.traced_sizes,
+                **({"calibration_texts": len(texts)} if texts is not None else {}),
+                **({"compat": reader.name} if reader is not None else {}),
+            },
         )
         writer.put_artifact(artifact)
         _remove_reports(writer)
@@ -189,14 +209,77 @@ def _sizes(task: Task, checkpoint: Checkpoint, chosen: Mapping[str, int | None])
     return sizes
 
 
-def _file_name(target: Target, precision: str, layers: str, sizes: Mapping[str, int | None]) -> str:
+def _form(precision: str, layers: str, sizes: Mapping[str, int | None], calibrated: bool, reader: Reader | None) -> str:
+    """Return what tells the artifact's file from others of its target."""
+    static = "_static" if calibrated else ""
+    unrolled = "_unrolled" if layers == "unrolled" else ""
     fixed = "".join(f"_{_AXIS_LETTERS[axis]}{size}" for axis, size in sizes.items() if size is not None)
-    form = "_unrolled" if layers == "unrolled" else ""
-    return f"model{PRECISIONS[precision]}{form}{fixed}{target.suffix}"
+    for_reader = "" if reader is None else f"_{reader.name.replace('-', '_')}"
+    return f"{PRECISIONS[precision]}{static}{unrolled}{fixed}{for_reader}"
 
 
-def _put_shared_files(writer: BundleWriter, checkpoint: Checkpoint, task: Task, say: Callable[[str], None]) -> None:
-    """Write the configuration and the tokenizer, which all artifacts of the bundle share."""
+def _reader(target: Target, task: Task, compat: str | None) -> Reader | None:
+    if compat is None:
+        return None
+    if not target.readers:
+        raise InputError(
+            f"{target.title} artifacts have one form for all readers", received=f"compat={compat}", fix="leave it out"
+        )
+    reader = next((reader for reader in target.readers if reader.name == compat), None)
+    if reader is None:
+        raise UnknownNameError("reader", compat, [reader.name for reader in target.readers])
+    if task.name not in reader.sequence:
+        raise InputError(
+            f"{reader.title} has a reader for {' and '.join(reader.sequence)}",
+            received=task.name,
+            fix="leave compat out, and run the general form",
+        )
+    return reader
+
+
+def _layers(target: Target, reader: Reader | None, layers: str | None) -> str:
+    if reader is None or reader.layers is None:
+        return _one_of("layers", layers, target.layers)
+    if layers not in (None, reader.layers):
+        raise InputError(
+            f"{reader.title} takes {reader.layers} layers only",
+            received=layers,
+            fix=f"choose {reader.layers}, or leave layers out",
+        )
+    return reader.layers
+
+
+def _texts(target: Target, precision: str, calibrate: str | os.PathLike[str] | None) -> list[str] | None:
+    if calibrate is None:
+        return None
+    if precision not in target.calibrated:
+        possible = " or ".join(target.calibrated)
+        raise InputError(
+            f"calibration texts serve {target.title} artifacts in {possible}"
+            if possible
+            else f"{target.title} artifacts have nothing to calibrate",
+            received=f"calibration texts for {precision}",
+            fix=f"choose {possible}, or leave them out" if possible else "leave them out",
+        )
+    return calibration_texts(calibrate)
+
+
+def _calibration(
+    texts: list[str], tokenizer: Any | None, task: Task, sizes: Mapping[str, int | None]
+) -> list[dict[str, Any]]:
+    if tokenizer is None:
+        raise InputError(
+            "calibration needs the checkpoint's tokenizer",
+            received="a checkpoint without one",
+            fix="put its tokenizer files beside the weights, or leave calibration out",
+        )
+    return calibration_inputs(texts, tokenizer=tokenizer, task=task, sizes=sizes)
+
+
+def _put_shared_files(
+    writer: BundleWriter, checkpoint: Checkpoint, task: Task, say: Callable[[str], None]
+) -> AlbertTokenizerFast | AlbertWordPieceTokenizer | None:
+    """Write the configuration and the tokenizer, which all artifacts of the bundle share; return the tokenizer."""
     from albert_export.tokenization import has_tokenizer, load_tokenizer
 
     config = checkpoint.config.copy()
@@ -207,6 +290,7 @@ def _put_shared_files(writer: BundleWriter, checkpoint: Checkpoint, task: Task, 
     config.extra.pop("_name_or_path", None)
     config.save_pretrained(writer.directory)
     names = ["config.json"]
+    tokenizer = None
     if has_tokenizer(checkpoint.directory):
         tokenizer = load_tokenizer(checkpoint.directory, config=config)
         names += [os.path.relpath(path, writer.directory) for path in tokenizer.save_pretrained(writer.directory)]
@@ -221,6 +305,7 @@ def _put_shared_files(writer: BundleWriter, checkpoint: Checkpoint, task: Task, 
             writer.remove(record.path)  # of a tokenizer that the checkpoint no longer has
     for name in names:
         writer.put_file(name)
+    return tokenizer
 
 
 def _remove_reports(writer: BundleWriter) -> None:

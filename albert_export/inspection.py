@@ -160,14 +160,18 @@ def _render_parity(parity: Mapping[str, Any] | None) -> Iterator[str]:
     if parity is None:
         yield "  parity   not checked"
         return
-    verdict = "equals the eager model" if parity["ok"] else "DIFFERS from the eager model"
+    verdict = "holds against the eager model" if parity["ok"] else "MISSED: it differs from the eager model"
     yield f"  parity   {verdict} on {parity['device']}, in {parity['cases']} cases; largest |artifact - float64|:"
     rows = [
-        (name, *(_figure(figures[key]) for key in ("error", "limit", "e0", "scale")))
+        (
+            name,
+            *(_figure(figures[key], ".2e") for key in ("error", "limit", "e0", "scale")),
+            _figure(figures["snr_db"], ".1f"),
+        )
         for name, figures in parity["outputs"].items()
     ]
-    yield textwrap.indent(table(rows, header=("output", "error", "limit", "eager fp32", "scale")), " " * 11)
+    yield textwrap.indent(table(rows, header=("output", "error", "limit", "eager fp32", "scale", "SNR dB")), " " * 11)
 
 
-def _figure(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.2e}"
+def _figure(value: float | str, form: str) -> str:
+    return value if isinstance(value, str) else format(value, form)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from albert_export.errors import ExportError, UnknownNameError
@@ -11,31 +12,76 @@ PRECISIONS: dict[str, str] = {"fp32": "", "fp16": "_fp16", "bf16": "_bf16", "int
 
 
 @dataclass(frozen=True)
+class Framework:
+    """A framework whose eager models are traced.
+
+    Attributes:
+        title: How people write it.
+        module: Module whose ``load_eager`` makes the eager model of a checkpoint and tells which weights are fresh, and
+            whose ``run_eager`` runs it on numpy arrays.
+        extra: Extra that brings it.
+    """
+
+    title: str
+    module: str
+    extra: str
+
+
+FRAMEWORKS: dict[str, Framework] = {
+    "torch": Framework("PyTorch", "albert_export.models.torch_loading", "onnx"),
+    "tensorflow": Framework("TensorFlow", "albert_export.models.tf_loading", "tensorflow"),
+}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody else's program that takes artifacts of one form only.
+
+    Attributes:
+        name: The value of ``--compat``.
+        title: How people write it.
+        sequence: Task that it has a reader for -> the sequence length it is given where none is chosen.
+        layers: The form of the layers that it takes; None for any.
+    """
+
+    name: str
+    title: str
+    sequence: Mapping[str, int]
+    layers: str | None
+
+
+@dataclass(frozen=True)
 class Target:
     """One kind of artifact.
 
     Attributes:
         name: The sub-command and the value of ``target=``.
-        folder: Directory inside the bundle.
-        suffix: Ending of the artifact's file name.
+        title: How people write it.
+        place: The artifact's main file inside the bundle; ``{form}`` stands for precision, layers and fixed sizes.
+        framework: Key in :data:`FRAMEWORKS` of the eager model that is traced.
         emitter: ``module:function`` that writes the artifact.
         runtime: ``module:class`` that runs it.
         precisions: Precisions it can be exported in, the default first.
+        calibrated: Those of them whose activations can be given fixed ranges, measured on calibration texts.
         layers: Forms of the shared layer it can be exported in, the default (the benchmark's winner) first.
         opsets: Oldest and newest ONNX operator set it can be exported in; None for a target without any.
+        readers: Programs that take only a form of their own, which can be exported for them; always one row a run.
         devices: Devices its runtime knows, besides ``auto``.
         build_extra: Extra that brings what export needs.
         run_extra: Extra that brings what the runtime needs.
     """
 
     name: str
-    folder: str
-    suffix: str
+    title: str
+    place: str
+    framework: str
     emitter: str
     runtime: str
     precisions: tuple[str, ...]
+    calibrated: tuple[str, ...]
     layers: tuple[str, ...]
     opsets: tuple[int, int] | None
+    readers: tuple[Reader, ...]
     devices: tuple[str, ...]
     build_extra: str
     run_extra: str
@@ -48,16 +94,60 @@ ONNX_OPSETS = (18, 28)
 TARGETS: tuple[Target, ...] = (
     Target(
         name="onnx",
-        folder="onnx",
-        suffix=".onnx",
+        title="ONNX",
+        place="onnx/model{form}.onnx",
+        framework="torch",
         emitter="albert_export.graphs.onnx_emitter:emit_onnx",
         runtime="albert_export.runtimes.onnxruntime_runtime:OnnxRuntime",
         precisions=("fp32",),
+        calibrated=(),
         layers=("rolled", "unrolled"),
         opsets=ONNX_OPSETS,
+        readers=(),
         devices=("cpu", "cuda"),
         build_extra="onnx",
         run_extra="onnxruntime",
+    ),
+    Target(
+        name="savedmodel",
+        title="SavedModel",
+        place="saved_model{form}/1/saved_model.pb",
+        framework="tensorflow",
+        emitter="albert_export.graphs.savedmodel_emitter:emit_savedmodel",
+        runtime="albert_export.runtimes.savedmodel_runtime:SavedModelRuntime",
+        precisions=("fp32",),
+        calibrated=(),
+        layers=("rolled", "unrolled"),
+        opsets=None,
+        readers=(),
+        devices=("cpu", "cuda"),
+        build_extra="tensorflow",
+        run_extra="tensorflow",
+    ),
+    Target(
+        name="tflite",
+        title="TFLite",
+        place="tflite/model{form}.tflite",
+        framework="tensorflow",
+        emitter="albert_export.graphs.tflite_emitter:emit_tflite",
+        runtime="albert_export.runtimes.litert_runtime:LiteRtRuntime",
+        precisions=("fp32", "fp16", "int8"),
+        calibrated=("int8",),
+        layers=("rolled", "unrolled"),
+        opsets=None,
+        readers=(
+            Reader(
+                "task-library",
+                "TFLite Task Library",
+                {"question-answering": 384, "text-classification": 128},
+                layers=None,
+            ),
+            # It refuses a file with more than one subgraph, as every loop has.
+            Reader("mediapipe", "MediaPipe", {"text-classification": 128}, layers="unrolled"),
+        ),
+        devices=("cpu",),
+        build_extra="tensorflow",
+        run_extra="tflite",
     ),
 )
 

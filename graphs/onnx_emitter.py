@@ -58,6 +58,7 @@ def emit_onnx(
     task: Task,
     path: Path,
     *,
+    precision: str = "fp32",
     layers: str = "rolled",
     opset: int = DEFAULT_OPSET,
     sizes: Mapping[str, int | None] | None = None,
@@ -71,6 +72,7 @@ def emit_onnx(
         model: An eager torch ALBERT with the task's head, in float32.
         task: The task whose inputs and outputs the file has.
         path: The file to make; it must not exist.
+        precision: ``fp32``.
         layers: ``rolled`` or ``unrolled``.
         opset: Version of the standard operators.
         sizes: Fixed size of a dynamic axis; absent or None stays symbolic.
@@ -89,7 +91,7 @@ def emit_onnx(
     progress(f"lowering to ONNX opset {opset}")
     store = WeightStore(traced.program, traced.weights)
     built = _build(traced, store, config, opset)
-    built.metadata_props.update(_metadata(task, config, layers, metadata or {}))
+    built.metadata_props.update(_metadata(task, config, layers, {"precision": precision, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
     changed = run_passes(built, pipeline(opset), unique_parameter_bytes=unique)
     progress(f"writing {path.name}")

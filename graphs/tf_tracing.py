@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from albert_export._imports import require
+from albert_export._tensorflow import import_tensorflow
 from albert_export.errors import AlbertExportError, ExportError
 from albert_export.tasks import Task
 
-tf: Any = require("tensorflow", needed_for="tracing a TensorFlow model", extra="tensorflow")
+tf: Any = import_tensorflow(needed_for="tracing a TensorFlow model")
 
 #: What the inputs that stand for weights are called; a number follows.
 WEIGHT_PREFIX = "weight_"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
-import re
 from typing import Any
 
-from albert_export.errors import DeviceError, InputError
+from albert_export.errors import DeviceError
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -16,20 +15,6 @@ CUDA = "CUDAExecutionProvider"
 Provider = tuple[str, dict[str, str]]
 
 _INSTALL_GPU = "pip install 'albert-export[gpu]'"
-
-
-def parse_device(device: str) -> tuple[str, int]:
-    """Split ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` into kind and index.
-
-    Raises:
-        InputError: It is none of them.
-    """
-    match = re.fullmatch(r"(auto|cpu)|(cuda)(?::(\d+))?", device) if isinstance(device, str) else None
-    if match is None:
-        raise InputError(
-            "device must be auto, cpu, cuda or cuda:N", received=device, fix="auto takes the best there is"
-        )
-    return match[1] or match[2], int(match[3] or 0)
 
 
 def providers_for(kind: str, index: int) -> list[Provider]:

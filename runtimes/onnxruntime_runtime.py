@@ -5,24 +5,24 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from albert_export._imports import require
 from albert_export.errors import BundleError, DeviceError
+from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.input_checks import IntArray
 from albert_export.runtimes.onnxruntime_devices import (
     CUDA,
     cuda_failed,
     cuda_missing,
-    parse_device,
     preload_cuda,
     providers_for,
 )
 from albert_export.runtimes.processors import restricted_processors
 from albert_export.runtimes.protocol import Array, Runtime, checked_threads
-from albert_export.tasks import DYNAMIC_AXES, Task, TensorSpec
+from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes, not_loadable
+from albert_export.tasks import Task
 
 if TYPE_CHECKING:
     from albert_export.bundle import Artifact, Bundle
@@ -38,7 +38,6 @@ _DTYPES = {
     "tensor(float16)": "float16",
     "tensor(double)": "float64",
 }
-_INPUT_DTYPES = ("int32", "int64")
 
 
 class OnnxRuntime(Runtime):
@@ -63,17 +62,13 @@ class OnnxRuntime(Runtime):
         reason: str,
         threads: int | None,
     ) -> None:
-        inputs = _declared(task.inputs, session.get_inputs(), "input", file)
-        outputs = _declared(task.outputs, session.get_outputs(), "output", file)
-        for spec in inputs:
-            if spec.dtype not in _INPUT_DTYPES:
-                raise _not_loadable(file, f"input {spec.name} of dtype {spec.dtype}")
+        inputs, outputs = _declared(session.get_inputs()), _declared(session.get_outputs())
         super().__init__(
             task=task,
             config=config,
-            inputs=inputs,
-            outputs=outputs,
-            sizes=_fixed_sizes(task, session.get_inputs(), file),
+            inputs=declared_specs(task.inputs, inputs, "input", file),
+            outputs=declared_specs(task.outputs, outputs, "output", file),
+            sizes=fixed_sizes(task, inputs, file),
             device=device,
             reason=reason,
         )
@@ -204,7 +199,7 @@ def _session(ort: Any, path: Path, kind: str, index: int, threads: int | None) -
         detail = _detail(error)
         if kind == "cuda" and re.search(r"cuda|cudnn|cublas|ExecutionProvider", detail, re.IGNORECASE):
             raise DeviceError("the CUDA provider must start", received=detail) from error
-        raise _not_loadable(path.name, detail, str(ort.__version__)) from error
+        raise _not_loaded(path.name, detail, str(ort.__version__)) from error
 
 
 def session_options(ort: Any, threads: int | None) -> Any:
@@ -227,38 +222,19 @@ def session_options(ort: Any, threads: int | None) -> Any:
     return options
 
 
-def _declared(specs: Iterable[TensorSpec], nodes: Iterable[Any], kind: str, file: str) -> tuple[TensorSpec, ...]:
-    """Return the task's specs with the dtypes that the model declares, after checking that it has just these names."""
-    types = {node.name: node.type for node in nodes}
-    wanted = [spec.name for spec in specs]
-    if sorted(types) != sorted(wanted):
-        raise _not_loadable(file, f"{kind}s {', '.join(types) or 'none'} where the task has {', '.join(wanted)}")
-    unknown = sorted({kind for kind in types.values() if kind not in _DTYPES})
-    if unknown:
-        raise _not_loadable(file, f"{kind}s of type {', '.join(unknown)}")
-    return tuple(replace(spec, dtype=_DTYPES[types[spec.name]]) for spec in specs)
+def _declared(nodes: Iterable[Any]) -> dict[str, Declared]:
+    return {
+        node.name: Declared(
+            _DTYPES.get(node.type, node.type), [size if isinstance(size, int) else None for size in node.shape]
+        )
+        for node in nodes
+    }
 
 
-def _fixed_sizes(task: Task, nodes: Iterable[Any], file: str) -> dict[str, int | None]:
-    """Read from the model itself which dynamic axes it fixes: its own word is what ONNX Runtime will hold it to."""
-    shapes = {node.name: node.shape for node in nodes}
-    sizes: dict[str, int | None] = dict.fromkeys(task.dynamic_axes)
-    for spec in task.inputs:
-        shape = shapes[spec.name]
-        if len(shape) != len(spec.axes):
-            raise _not_loadable(file, f"input {spec.name} of shape {shape}")
-        for axis, size in zip(spec.axes, shape, strict=True):
-            if axis in DYNAMIC_AXES and isinstance(axis, str) and isinstance(size, int):
-                sizes[axis] = size
-    return sizes
-
-
-def _not_loadable(file: str, detail: str, version: str | None = None) -> BundleError:
-    fix = "export it again"
-    if version is not None and re.search(r"opset|IR version", detail):
-        fix = "upgrade onnxruntime, or export again with a lower --opset"
-    by = f" that onnxruntime {version} loads" if version is not None else " of the bundle's task"
-    return BundleError(f"{file} must be a model{by}", received=detail, fix=fix)
+def _not_loaded(file: str, detail: str, version: str) -> BundleError:
+    newer = re.search(r"opset|IR version", detail)
+    fix = "upgrade onnxruntime, or export again with a lower --opset" if newer else "export it again"
+    return not_loadable(file, detail, by=f"that onnxruntime {version} loads", fix=fix)
 
 
 def _errors_of(ort: Any) -> tuple[type[Exception], ...]:

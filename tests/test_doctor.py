@@ -14,7 +14,14 @@ from albert_export._machine import Machine, describe_machine
 from albert_export._probes import IDENTITY_MODEL
 from albert_export.doctor import Diagnosis, Package, examine, installed_version, probe, render
 
-HERE = {"torch": "2.13.0", "onnx": "1.20.0", "onnx-ir": "1.0", "onnxruntime": "1.30.0"}
+HERE = {
+    "torch": "2.13.0",
+    "onnx": "1.20.0",
+    "onnx-ir": "1.0",
+    "onnxruntime": "1.30.0",
+    "tensorflow": "2.21.0",
+    "ai-edge-litert": "2.3.0",
+}
 
 
 def diagnose(
@@ -25,8 +32,8 @@ def diagnose(
     return examine(installed.get)
 
 
-def abilities(diagnosis: Diagnosis) -> dict[str, bool]:
-    return {ability.verb: ability.able for ability in diagnosis.abilities if ability.target == "onnx"}
+def abilities(diagnosis: Diagnosis, target: str = "onnx") -> dict[str, bool]:
+    return {ability.verb: ability.able for ability in diagnosis.abilities if ability.target == target}
 
 
 def test_a_machine_with_everything_can_do_everything(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +81,26 @@ def test_no_fix_installs_the_cpu_build_over_the_gpu_build(
     diagnosis = diagnose(monkeypatch, {name: version for name, version in found.items() if version is not None})
     prove = next(ability for ability in diagnosis.abilities if ability.verb == "prove")
     assert prove.fix == fix
+
+
+def test_the_cpu_build_of_tensorflow_serves_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = {**HERE, "tensorflow-cpu": "2.21.0"}
+    del installed["tensorflow"]
+    diagnosis = diagnose(monkeypatch, installed)
+    assert abilities(diagnosis, "savedmodel") == {"export": True, "run": True, "prove": True}
+    assert diagnosis.healthy
+
+
+def test_a_phone_app_s_machine_runs_tflite_and_learns_what_a_proof_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    diagnosis = diagnose(monkeypatch, {"ai-edge-litert": "2.3.0"})
+    assert abilities(diagnosis, "tflite") == {"export": False, "run": True, "prove": False}
+    prove = next(each for each in diagnosis.abilities if (each.target, each.verb) == ("tflite", "prove"))
+    assert prove.fix == "pip install 'albert-export[tensorflow,onnx]'"
+
+
+def test_two_builds_of_tensorflow_are_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    (problem,) = diagnose(monkeypatch, {**HERE, "tensorflow-cpu": "2.21.0"}).problems
+    assert problem.what.startswith("tensorflow and tensorflow-cpu are installed side by side")
 
 
 def test_two_builds_of_onnxruntime_are_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,8 +163,12 @@ def _prefer(every: list[Artifact], preferred: list[Artifact]) -> list[Artifact]:
 
 def _is_default_form(artifact: Artifact) -> bool:
     defaults = {target.name: target.layers[0] for target in TARGETS}
-    dynamic = all(size is None for size in artifact.shapes.values())
-    return dynamic and artifact.layers == defaults.get(artifact.target, "rolled")
+    general = all(size is None for size in artifact.shapes.values()) and "compat" not in artifact.facts
+    return (
+        general
+        and "calibration_texts" not in artifact.facts
+        and artifact.layers == defaults.get(artifact.target, "rolled")
+    )
 
 
 def _describe(artifact: Artifact) -> str:

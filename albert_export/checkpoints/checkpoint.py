@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from albert_export.checkpoints import h5_file
 from albert_export.checkpoints.safetensors_file import numpy_tensors, read_headers, torch_tensors
 from albert_export.checkpoints.torch_file import load_torch_files, to_numpy
 from albert_export.config import AlbertConfig
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 SourceKind = Literal["directory", "hub", "builtin"]
-WeightFormat = Literal["safetensors", "torch"]
+WeightFormat = Literal["safetensors", "torch", "h5"]
 
 CONFIG_NAME = "config.json"
 _CHUNK_BYTES = 1 << 20
@@ -53,7 +54,8 @@ class Checkpoint:
         source_name: See :attr:`Source.name`.
         revision: See :attr:`Source.revision`.
         weight_files: The file, or the shards, that hold the weights, sorted by name.
-        weight_format: ``safetensors``, or ``torch`` for ``pytorch_model.bin``.
+        weight_format: ``safetensors``, ``torch`` for ``pytorch_model.bin``, or ``h5`` for ``tf_model.h5``. Names and
+            orientation of the weights are PyTorch's in all of them.
     """
 
     directory: Path
@@ -81,11 +83,14 @@ class Checkpoint:
         )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return name -> shape of every stored weight; for safetensors only the headers are read.
+        """Return name -> shape of every stored weight; for safetensors and h5 only the headers are read.
 
         Raises:
             CheckpointError: A file is truncated, malformed or unsafe.
+            MissingDependencyError: The format needs a package that is not installed.
         """
+        if self.weight_format == "h5":
+            return {name: entry.shape for name, entry in h5_file.read_entries(self.weight_files).items()}
         if self.weight_format == "safetensors":
             return {name: entry.shape for name, entry in read_headers(self.weight_files).items()}
         return {name: tuple(tensor.shape) for name, tensor in self.torch_tensors().items()}
@@ -97,8 +102,11 @@ class Checkpoint:
 
         Raises:
             CheckpointError: A file is truncated, malformed or unsafe.
-            MissingDependencyError: The weights are in ``pytorch_model.bin`` and torch is not installed.
+            MissingDependencyError: The weights are in ``pytorch_model.bin`` and torch is not installed, or in
+                ``tf_model.h5`` and h5py is not.
         """
+        if self.weight_format == "h5":
+            return h5_file.read_h5(self.weight_files)
         if self.weight_format == "safetensors":
             return numpy_tensors(self.weight_files)
         return {name: to_numpy(tensor) for name, tensor in self.torch_tensors().items()}
@@ -110,8 +118,10 @@ class Checkpoint:
 
         Raises:
             CheckpointError: A file is truncated, malformed or unsafe.
-            MissingDependencyError: torch is not installed.
+            MissingDependencyError: torch is not installed, or h5py for ``tf_model.h5``.
         """
+        if self.weight_format == "h5":
+            return h5_file.torch_tensors(self.weight_files)
         if self.weight_format == "safetensors":
             return torch_tensors(self.weight_files)
         return load_torch_files(self.weight_files)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from albert_export.checkpoints import h5_file
 from albert_export.checkpoints.checkpoint import WeightFormat
 from albert_export.checkpoints.safetensors_file import read_headers
 from albert_export.errors import CheckpointError
@@ -16,6 +17,7 @@ from albert_export.errors import CheckpointError
 WEIGHT_FILES: tuple[tuple[str, str, WeightFormat], ...] = (
     ("model.safetensors", "model.safetensors.index.json", "safetensors"),
     ("pytorch_model.bin", "pytorch_model.bin.index.json", "torch"),
+    ("tf_model.h5", "tf_model.h5.index.json", "h5"),
 )
 #: Files beside the weights, each of which may be absent.
 TOKENIZER_FILES = (
@@ -28,7 +30,6 @@ TOKENIZER_FILES = (
 )
 #: Weights in formats that are not read here, with what they are.
 OTHER_FORMATS = {
-    "tf_model.h5": "TensorFlow weights",
     "flax_model.msgpack": "Flax weights",
     "model.ckpt.index": "a TensorFlow 1 checkpoint",
 }
@@ -39,7 +40,7 @@ class Weights:
     """The weight files of one checkpoint.
 
     Attributes:
-        format: ``safetensors`` or ``torch``.
+        format: ``safetensors``, ``torch`` or ``h5``.
         files: The file, or the shards sorted by name.
         placed: Name of a weight -> its shard, where an index says so; None for a single file.
     """
@@ -49,18 +50,26 @@ class Weights:
     placed: dict[str, str] | None
 
 
-def find_weights(get: Callable[[str], Path | None], *, place: str, seen: Callable[[], str]) -> Weights:
+def find_weights(
+    get: Callable[[str], Path | None],
+    *,
+    place: str,
+    seen: Callable[[], str],
+    formats: Sequence[WeightFormat] | None = None,
+) -> Weights:
     """Find the weight files of a checkpoint.
 
     Args:
         get: Returns the path of a file of that name, or None when the checkpoint has none; it may fetch the file.
         place: What to call the checkpoint in errors.
         seen: Tells what is there instead, when there are no weights.
+        formats: Formats to look for, the preferred ones first; by default all, in the order of the table.
 
     Raises:
         CheckpointError: No weights, a malformed index, or a shard that is missing.
     """
-    for single, index, weight_format in WEIGHT_FILES:
+    rows = [row for wanted in formats for row in WEIGHT_FILES if row[2] == wanted] if formats else WEIGHT_FILES
+    for single, index, weight_format in rows:
         path = get(single)
         if path is not None:
             return Weights(weight_format, (path,), None)
@@ -79,7 +88,7 @@ def find_weights(get: Callable[[str], Path | None], *, place: str, seen: Callabl
                 )
             files.append(path)
         return Weights(weight_format, tuple(files), placed)
-    names = ", ".join(name for single, index, _ in WEIGHT_FILES for name in (single, index))
+    names = ", ".join(name for single, index, _ in rows for name in (single, index))
     raise CheckpointError(f"a checkpoint must have one of {names}", received=f"{place} with {seen()}")
 
 
@@ -106,17 +115,25 @@ def read_index(path: Path) -> dict[str, str]:
     return placed
 
 
-def check_safetensors(weights: Weights) -> None:
-    """Check the headers of safetensors files, and that each shard holds what the index says.
+def check_headers(weights: Weights) -> None:
+    """Check the headers of files that have one, and that each shard holds what the index says.
 
     Raises:
         CheckpointError: A file is truncated or malformed, or disagrees with the index.
+        MissingDependencyError: The files are h5 files, and h5py is not installed.
     """
-    entries = read_headers(weights.files)
-    if weights.placed is None:
+    if weights.format == "torch":
         return
-    for name, shard in weights.placed.items():
-        if name not in entries or entries[name].path.name != shard:
+    if weights.format == "h5":
+        h5_file.read_entries(weights.files)
+        placed = {name.partition("/")[2]: shard for name, shard in (weights.placed or {}).items()}
+        held = {name: path.name for path in weights.files for name in h5_file.stored_names(path)} if placed else {}
+    else:
+        entries = read_headers(weights.files)
+        placed = weights.placed or {}
+        held = {name: entry.path.name for name, entry in entries.items()}
+    for name, shard in placed.items():
+        if held.get(name) != shard:
             raise CheckpointError(
                 "every shard must hold the weights that its index places there",
                 received=f"{shard} without {name}",

@@ -7,8 +7,10 @@ and the inner layer. A bare ``AlbertModel`` uses the same names without the pref
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,34 +33,42 @@ class Row:
             heads that were not pruned from this layer), ``head_size`` or ``distances`` (relative positions).
         part: The part of the model that owns it; :attr:`albert_export.tasks.Task.parts` says which a task has.
         initial: How a fresh one is filled: ``normal`` (mean 0, deviation ``initializer_range``), ``zeros`` or ``ones``.
+        linear: Whether it is the matrix of a linear layer: ``[out, in]`` here, but ``[in, out]`` in TensorFlow and Flax
+            and their files. Any other weight, the untied decoder's among them, lies alike everywhere.
+        keras: Last part of its name in the reference's TensorFlow models and ``tf_model.h5``; None for what those
+            models do not have.
     """
 
     name: str
     axes: tuple[str | int, ...]
     part: str
     initial: str
+    linear: bool = False
+    keras: str | None = None
 
 
 def _linear(name: str, wide: str | int, narrow: str, part: str) -> tuple[Row, Row]:
     return (
-        Row(f"{name}.weight", (wide, narrow), part, "normal"),
-        Row(f"{name}.bias", (wide,), part, "zeros"),
+        Row(f"{name}.weight", (wide, narrow), part, "normal", linear=True, keras="kernel"),
+        Row(f"{name}.bias", (wide,), part, "zeros", keras="bias"),
     )
 
 
 def _layer_norm(name: str, width: str, part: str) -> tuple[Row, Row]:
-    return Row(f"{name}.weight", (width,), part, "ones"), Row(f"{name}.bias", (width,), part, "zeros")
+    return (
+        Row(f"{name}.weight", (width,), part, "ones", keras="gamma"),
+        Row(f"{name}.bias", (width,), part, "zeros", keras="beta"),
+    )
+
+
+def _embeddings(name: str, rows: str, keras: str) -> Row:
+    return Row(f"albert.embeddings.{name}.weight", (rows, "embedding_size"), "encoder", "normal", keras=keras)
 
 
 ROWS: tuple[Row, ...] = (
-    Row("albert.embeddings.word_embeddings.weight", ("vocab_size", "embedding_size"), "encoder", "normal"),
-    Row(
-        "albert.embeddings.position_embeddings.weight",
-        ("max_position_embeddings", "embedding_size"),
-        "encoder",
-        "normal",
-    ),
-    Row("albert.embeddings.token_type_embeddings.weight", ("type_vocab_size", "embedding_size"), "encoder", "normal"),
+    _embeddings("word_embeddings", "vocab_size", "weight"),
+    _embeddings("position_embeddings", "max_position_embeddings", "embeddings"),
+    _embeddings("token_type_embeddings", "type_vocab_size", "embeddings"),
     *_layer_norm("albert.embeddings.LayerNorm", "embedding_size", "encoder"),
     *_linear("albert.encoder.embedding_hidden_mapping_in", "hidden_size", "embedding_size", "encoder"),
     *_layer_norm(_LAYER + "full_layer_layer_norm", "hidden_size", "encoder"),
@@ -71,7 +81,7 @@ ROWS: tuple[Row, ...] = (
     *_linear(_LAYER + "ffn", "intermediate_size", "hidden_size", "encoder"),
     *_linear(_LAYER + "ffn_output", "hidden_size", "intermediate_size", "encoder"),
     *_linear("albert.pooler", "hidden_size", "hidden_size", "pooler"),
-    Row("predictions.bias", ("vocab_size",), "masked words", "zeros"),
+    Row("predictions.bias", ("vocab_size",), "masked words", "zeros", keras="bias"),
     *_layer_norm("predictions.LayerNorm", "embedding_size", "masked words"),
     *_linear("predictions.dense", "embedding_size", "hidden_size", "masked words"),
     Row("predictions.decoder.weight", ("vocab_size", "embedding_size"), "untied decoder", "normal"),
@@ -146,6 +156,38 @@ OLD_ENDINGS: dict[str, str] = {
 }
 
 
+@cache
+def _row_patterns() -> tuple[tuple[re.Pattern[str], Row], ...]:
+    return tuple((re.compile(re.sub(r"\\{(group|layer)\\}", r"\\d+", re.escape(row.name))), row) for row in ROWS)
+
+
+def row_of(name: str) -> Row | None:
+    """Return the row of a canonical name, whatever the sizes of the model; None for a name that is not in the table."""
+    return next((row for pattern, row in _row_patterns() if pattern.fullmatch(name)), None)
+
+
+def keras_name(name: str) -> str | None:
+    """Return what the reference's TensorFlow models call the weight of a canonical name, without the model's own name.
+
+    ``albert.encoder.….albert_layer_groups.0.….ffn.weight`` is
+    ``albert/encoder/albert_layer_groups_._0/…/ffn/kernel:0``. None for weights that those models do not have.
+    """
+    if name == TIED_DECODER_BIAS[0]:  # a variable of its own there
+        return "predictions/decoder/bias:0"
+    row = row_of(name)
+    if row is None or row.keras is None:
+        return None
+    path = name.rpartition(".")[0].replace(".", "/")
+    return re.sub(r"(_groups|_layers)/(\d+)", r"\1_._\2", f"{path}/{row.keras}:0")
+
+
+def name_of_keras(keras: str) -> str | None:
+    """Return the canonical name of what :func:`keras_name` gives; None for any other name."""
+    path, _, last = keras.replace("_._", ".").replace("/", ".").removesuffix(":0").rpartition(".")
+    name = f"{path}.{'bias' if last in ('bias', 'beta') else 'weight'}"
+    return name if keras_name(name) == keras else None
+
+
 def tied_names(config: AlbertConfig) -> dict[str, str]:
     """Return second name -> canonical name of every parameter that has two.
 
@@ -185,6 +227,13 @@ def rows_of(config: AlbertConfig, task: Task) -> Iterator[tuple[Row, str, tuple[
                 yield row, row.name.format(group=group, layer=layer), shape
 
 
+def heads_of(config: AlbertConfig, group: int, layer: int) -> int:
+    """Return how many attention heads are left to an inner layer of a group."""
+    # `pruned_heads` counts layers through the groups, as the reference's prune_heads does.
+    pruned = set(config.pruned_heads.get(group * config.inner_group_num + layer, ()))
+    return config.num_attention_heads - len(pruned)
+
+
 def _size(config: AlbertConfig, axis: str | int, group: int, layer: int) -> int:
     if isinstance(axis, int):
         return axis
@@ -194,7 +243,5 @@ def _size(config: AlbertConfig, axis: str | int, group: int, layer: int) -> int:
     if axis == "distances":
         return 2 * config.max_position_embeddings - 1
     if axis == "attention_size":
-        # `pruned_heads` counts layers through the groups, as the reference's prune_heads does.
-        pruned = set(config.pruned_heads.get(group * config.inner_group_num + layer, ()))
-        return (config.num_attention_heads - len(pruned)) * head_size
+        return heads_of(config, group, layer) * head_size
     return int(getattr(config, axis))

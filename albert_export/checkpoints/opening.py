@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from albert_export.builtin import BUILTIN_MODELS, DEFAULT_MODEL, builtin_directory
-from albert_export.checkpoints.checkpoint import CONFIG_NAME, Checkpoint, SourceKind
-from albert_export.checkpoints.layout import OTHER_FORMATS, TOKENIZER_FILES, check_safetensors, find_weights
+from albert_export.checkpoints.checkpoint import CONFIG_NAME, Checkpoint, SourceKind, WeightFormat
+from albert_export.checkpoints.layout import OTHER_FORMATS, TOKENIZER_FILES, check_headers, find_weights
 from albert_export.config import AlbertConfig
 from albert_export.errors import CheckpointError
 from albert_export.tasks import Task
@@ -45,6 +45,7 @@ def open_checkpoint(
     local_files_only: bool = False,
     token: str | bool | None = None,
     progress: Callable[[str], None] | None = None,
+    formats: Sequence[WeightFormat] | None = None,
 ) -> Checkpoint:
     """Find a checkpoint, fetch it if it is on the hub, and check its files as far as their headers tell.
 
@@ -58,16 +59,18 @@ def open_checkpoint(
         local_files_only: Never use the network.
         token: Token for private repositories; by default the one that ``huggingface-hub`` finds.
         progress: Gets a line before the hub is asked, which may take its time.
+        formats: Formats of weights to look for, the preferred ones first; by default ``safetensors``, ``torch``
+            and ``h5``, of which a directory may have several.
 
     Raises:
         CheckpointError: Nothing there, or its files are missing, truncated or malformed.
         ConfigError: ``config.json`` breaks a rule.
+        MissingDependencyError: The weights are in ``tf_model.h5``, and h5py is not installed.
     """
     place = _find(model, task, revision, cache_dir, local_files_only, token, progress)
     config = AlbertConfig.from_json_file(_config_file(place))
-    weights = find_weights(place.get, place=place.name, seen=place.seen)
-    if weights.format == "safetensors":
-        check_safetensors(weights)
+    weights = find_weights(place.get, place=place.name, seen=place.seen, formats=formats)
+    check_headers(weights)
     if place.kind == "hub":
         for name in TOKENIZER_FILES:
             place.get(name)

@@ -38,7 +38,8 @@ DTYPES: dict[str, tuple[str, int]] = {
 }
 #: The reference implementation refuses longer headers, which no real file has.
 MAX_HEADER_BYTES = 100_000_000
-_LFS_POINTER = b"version https://git-lfs"
+#: How a file begins that git-lfs has not fetched.
+LFS_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def read_header(path: Path) -> dict[str, Entry]:
         file_size = path.stat().st_size
         with path.open("rb") as file:
             start = file.read(8)
-            if start + file.read(len(_LFS_POINTER) - 8) == _LFS_POINTER:
+            if start + file.read(len(LFS_POINTER) - 8) == LFS_POINTER:
                 raise _malformed(path, "a git-lfs pointer instead of the weights", fix="run `git lfs pull`")
             if len(start) < 8:
                 raise _malformed(path, f"a file of {file_size} bytes")

@@ -70,7 +70,7 @@ def write_safetensors(
     Raises:
         CheckpointError: A dtype that safetensors lacks, or the file cannot be written.
     """
-    with _replacing(Path(path)) as file:
+    with replacing(Path(path)) as file:
         _write_safetensors(file, tensors, metadata)
 
 
@@ -118,7 +118,7 @@ def write_torch_bin(path: str | os.PathLike[str], tensors: Mapping[str, torch.Te
         CheckpointError: The file cannot be written.
         MissingDependencyError: torch is not installed.
     """
-    with _replacing(Path(path)) as file:
+    with replacing(Path(path)) as file:
         _write_torch(file, tensors)
 
 
@@ -180,9 +180,9 @@ def write_sharded(
             total = sum({identities[key]: size for key, size in sizes.items()}.values())
             index = {"metadata": {"total_size": total}, "weight_map": placed}
             text = json.dumps(index, indent=2, sort_keys=True) + "\n"
-            files.enter_context(_replacing(directory / index_name)).write(text.encode("utf-8"))
+            files.enter_context(replacing(directory / index_name)).write(text.encode("utf-8"))
         for shard_name, keys in zip(names, shards, strict=True):
-            write(files.enter_context(_replacing(directory / shard_name)), {key: tensors[key] for key in keys})
+            write(files.enter_context(replacing(directory / shard_name)), {key: tensors[key] for key in keys})
     _remove_stale(directory, stem, suffix, keep={*names, *([index_name] if len(shards) > 1 else [])})
     return tuple(directory / shard_name for shard_name in names)
 
@@ -279,8 +279,12 @@ def _size(name: str, tensor: Any) -> int:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file beside ``path`` that takes its place when all was written, and vanishes when not."""
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file beside ``path`` that takes its place when all was written, and vanishes when not.
+
+    Raises:
+        CheckpointError: The file cannot be written.
+    """
     with _told(path):
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
         try:

@@ -26,7 +26,7 @@ import click
 
 from albert_export._version import __version__
 from albert_export.cli.bundle_commands import inspect_command, parity_command
-from albert_export.cli.export_command import onnx_command
+from albert_export.cli.export_command import EXPORT_COMMANDS
 from albert_export.cli.machine_commands import completion_command, doctor_command, tasks_command
 from albert_export.cli.options import Command, Group
 from albert_export.cli.run_command import run_command
@@ -172,7 +172,7 @@ def program() -> None:
 
 
 for command in (
-    onnx_command,
+    *EXPORT_COMMANDS,
     run_command,
     parity_command,
     inspect_command,

@@ -5,60 +5,24 @@ from __future__ import annotations
 from albert_export.models import _torch_required  # noqa: F401
 
 # isort: split
-import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from albert_export.checkpoints.matching import canonical_name, check_shapes, match_names
-from albert_export.checkpoints.names import TIED_COPY_REASON, parameters, tied_names
+from albert_export.checkpoints.fresh import fresh_weight
 from albert_export.config import AlbertConfig
-from albert_export.errors import CheckpointError, InputError, WeightsMismatchError
+from albert_export.errors import InputError
+from albert_export.models.filling import Loaded, heads_in, is_head, plan
 from albert_export.models.torch_surgery import initialise
-from albert_export.tasks import TASKS, Task
+from albert_export.tasks import Task
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from albert_export.checkpoints import Checkpoint
     from albert_export.models.torch_pretrained import AlbertPreTrainedModel
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What filling a model did.
-
-    Attributes:
-        fresh: Parameters that were filled freshly, by their name in the model, sorted.
-        mismatched: Of those, the ones the checkpoint holds in another shape: (name, stored shape, the model's shape).
-        left_over: Stored name -> why the model has no place for it.
-    """
-
-    fresh: tuple[str, ...]
-    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
-    left_over: Mapping[str, str]
-
-    def warning(self, model: str, source: str) -> str:
-        """Return the sentence that names the fresh parameters of ``model``, which was filled from ``source``."""
-        shapes = {name: f" ({list(stored)} stored, {list(needed)} needed)" for name, stored, needed in self.mismatched}
-        names = ", ".join(name + shapes.get(name, "") for name in self.fresh)
-        return f"these weights of {model} are not in {source} and were filled freshly, train them before use: {names}"
-
-    def info(self) -> dict[str, list[Any]]:
-        """Return what ``from_pretrained(output_loading_info=True)`` of the reference gives."""
-        mismatched = {name for name, _, _ in self.mismatched}
-        return {
-            "missing_keys": [name for name in self.fresh if name not in mismatched],
-            # the reference knows the decoder's copies and the old buffers as its own
-            "unexpected_keys": [
-                name
-                for name, reason in self.left_over.items()
-                if reason != TIED_COPY_REASON and not name.endswith(("position_ids", "token_type_ids"))
-            ],
-            "mismatched_keys": list(self.mismatched),
-            "error_msgs": [],
-        }
 
 
 def load_eager(
@@ -84,7 +48,7 @@ def load_eager(
     with torch.device("meta"):
         model: AlbertPreTrainedModel = getattr(torch_albert, task.torch_class)(checkpoint.config.copy())
     tensors = checkpoint.torch_tensors()
-    held = heads_in(checkpoint, tensors)
+    held = heads_in(checkpoint.config, {name: tuple(tensors[name].shape) for name in tensors})
     loaded = fill(
         model,
         tensors,
@@ -98,18 +62,6 @@ def load_eager(
     return model.eval(), list(loaded.fresh)
 
 
-def heads_in(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> list[str]:
-    """Return the tasks whose every weight the checkpoint holds, in the shape its configuration gives."""
-    shapes = {canonical_name(name): tuple(tensor.shape) for name, tensor in tensors.items()}
-    return [task.name for task in TASKS if parameters(checkpoint.config, task).items() <= shapes.items()]
-
-
-def is_head(name: str) -> bool:
-    """Return whether a parameter belongs to a head or the pooler, which other heads' checkpoints lack."""
-    name = canonical_name(name)
-    return not name.startswith("albert.") or name.startswith("albert.pooler.")
-
-
 def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
     """Return a floating-point dtype, given itself or its name.
 
@@ -120,6 +72,30 @@ def resolve_dtype(dtype: str | torch.dtype) -> torch.dtype:
     if not isinstance(resolved, torch.dtype) or not resolved.is_floating_point:
         raise InputError("a model's dtype must be floating-point", received=str(dtype), fix="float32, for example")
     return resolved
+
+
+def run_eager(
+    model: AlbertPreTrainedModel, inputs: Mapping[str, np.ndarray], *, hidden_states: bool = False
+) -> dict[str, Any]:
+    """Run a model that :func:`load_eager` made on numpy arrays.
+
+    Args:
+        model: The model.
+        inputs: ``input_ids``, ``attention_mask`` and ``token_type_ids``, int64.
+        hidden_states: Whether to return those of every layer too.
+
+    Returns:
+        Output name -> array; with ``hidden_states``, a list of L+1 arrays ``[B,S,D]`` under that name.
+    """
+    # Said outright, because a checkpoint's configuration may ask for attentions or for tuples.
+    options = {"output_attentions": False, "output_hidden_states": hidden_states, "return_dict": True}
+    with torch.inference_mode():
+        outputs = model(**{name: torch.from_numpy(value) for name, value in inputs.items()}, **options)
+    return {
+        name: [state.numpy() for state in value] if isinstance(value, tuple) else value.numpy()
+        for name, value in outputs.items()
+        if value is not None
+    }
 
 
 def choose_dtype(wanted: str | torch.dtype | None, config: AlbertConfig, weights: Mapping[str, Tensor]) -> torch.dtype:
@@ -167,42 +143,25 @@ def fill(
     """
     places = _places(model)
     shapes = {name: tuple(getattr(*slots[0]).shape) for name, slots in places.items()}
-    matching = match_names(tensors, places, tied=tied_names(model.config))
-    stored = {name: tuple(tensors[name].shape) for name in matching.renames}
-    differing = check_shapes(matching, stored, shapes)
-    missing = [name for name in matching.missing if not may_be_fresh(name)]
-    if missing or matching.unexpected or (differing and not ignore_mismatched_sizes):
-        raise WeightsMismatchError(
-            "every weight must have a place in the model and every parameter a weight of its shape",
-            missing=missing,
-            unexpected=matching.unexpected,
-            mismatched=differing,
-            fix=fix if missing else None,
-        )
-    whole = [f"{name}: {tensors[name].dtype}" for name in matching.renames if not tensors[name].is_floating_point()]
-    if whole:  # quantised ones, whose scales are elsewhere: read as they are, they would give another model
-        raise CheckpointError(
-            "weights must be floating-point numbers",
-            received=", ".join(whole),
-            fix="give the checkpoint from before its quantisation",
-        )
-    mismatched = tuple(
-        (name, stored[source], shapes[name])
-        for source, name in matching.renames.items()
-        if stored[source] != shapes[name]
+    planned = plan(
+        model.config,
+        stored={name: tuple(tensors[name].shape) for name in tensors},
+        wanted=shapes,
+        unusable={name: str(tensors[name].dtype) for name in tensors if not tensors[name].is_floating_point()},
+        may_be_fresh=may_be_fresh,
+        ignore_mismatched_sizes=ignore_mismatched_sizes,
+        fix=fix,
     )
-    fresh = {*matching.missing, *(name for name, _, _ in mismatched)}
-    for source, name in matching.renames.items():
-        if name not in fresh:
-            _put(places[name], tensors[source].detach().to(dtype=dtype, copy=copy))
+    for name, source in planned.sources.items():
+        _put(places[name], tensors[source].detach().to(dtype=dtype, copy=copy))
     for name in places:  # in the order of the modules, as the reference draws its random numbers
-        if name in fresh:
-            generator = torch.Generator().manual_seed(zlib.crc32(name.encode())) if reproducible else None
-            # A generator draws other numbers in another dtype: drawn in float32, then converted, they are the same.
-            _put(places[name], torch.empty(shapes[name], dtype=torch.float32 if reproducible else dtype))
-            initialise(*places[name][0], std=model.config.initializer_range, generator=generator)
-            _put(places[name], getattr(*places[name][0]).detach().to(dtype))
-    return Loaded(tuple(sorted(fresh)), mismatched, matching.ignored)
+        if name in planned.loaded.fresh:
+            if reproducible:
+                _put(places[name], torch.from_numpy(fresh_weight(name, shapes[name], model.config)).to(dtype))
+            else:
+                _put(places[name], torch.empty(shapes[name], dtype=dtype))
+                initialise(*places[name][0], std=model.config.initializer_range)
+    return planned.loaded
 
 
 def _places(model: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:

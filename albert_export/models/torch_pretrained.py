@@ -13,13 +13,14 @@ from typing import Any, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from albert_export.checkpoints import open_checkpoint, tied_names, write_sharded
+from albert_export.checkpoints import tied_names, write_sharded
 from albert_export.config import AlbertConfig
-from albert_export.errors import CheckpointError, ConfigError, InputError
-from albert_export.models.torch_loading import choose_dtype, fill, is_head, load_eager
+from albert_export.errors import InputError
+from albert_export.models.filling import is_head
+from albert_export.models.finding import config_to_save, find, new_vocabulary_size, refuse_formats, write_config
+from albert_export.models.torch_loading import choose_dtype, fill, load_eager
 from albert_export.models.torch_outputs import ModelOutput
 from albert_export.models.torch_surgery import initialise, resize_decoder, resize_embedding
-from albert_export.tasks import TASKS
 
 __all__ = ["AlbertPreTrainedModel", "load_eager"]
 
@@ -145,16 +146,7 @@ class AlbertPreTrainedModel(nn.Module):
             InputError: A size below 1, or one that leaves out the padding token.
         """
         table = self.get_input_embeddings()
-        rows = table.num_embeddings if new_num_tokens is None else new_num_tokens
-        for name, value in (("new_num_tokens", rows), ("pad_to_multiple_of", pad_to_multiple_of)):
-            if value is not None and (type(value) is not int or value < 1):
-                raise InputError(f"{name} must be a whole number of at least 1", received=value)
-        if pad_to_multiple_of is not None:
-            rows = -(-rows // pad_to_multiple_of) * pad_to_multiple_of
-        if self.config.pad_token_id is not None and rows <= self.config.pad_token_id:
-            raise InputError(
-                f"new_num_tokens must be above pad_token_id = {self.config.pad_token_id}", received=new_num_tokens
-            )
+        rows = new_vocabulary_size(self.config, table.num_embeddings, new_num_tokens, pad_to_multiple_of)
         if rows != table.num_embeddings:
             std = self.config.initializer_range
             self.set_input_embeddings(resize_embedding(table, rows, std=std))
@@ -230,23 +222,14 @@ class AlbertPreTrainedModel(nn.Module):
         """
         if not is_main_process:
             return
-        config = self.config.copy()
-        config.architectures = [type(self).__name__]
-        config.torch_dtype = str(self.dtype).removeprefix("torch.")
-        if callable(config.hidden_act):  # told before the weights are written
-            raise ConfigError("hidden_act must be a name to be saved", received=config.hidden_act)
+        config = config_to_save(self, str(self.dtype).removeprefix("torch."))
         tensors = dict(self.state_dict() if state_dict is None else state_dict)
         if safe_serialization:
             for second, first in tied_names(config).items():
                 if second in tensors and first in tensors and _same_memory(tensors[second], tensors[first]):
                     del tensors[second]
         write_sharded(save_directory, tensors, max_shard_size=max_shard_size, safe_serialization=safe_serialization)
-        try:
-            config.save_pretrained(os.fspath(save_directory))
-        except OSError as error:
-            raise CheckpointError(
-                "the directory of a checkpoint must be writable", received=f"config.json: {error.strerror or error}"
-            ) from error
+        write_config(config, save_directory)
 
     @classmethod
     def from_pretrained(
@@ -298,21 +281,21 @@ class AlbertPreTrainedModel(nn.Module):
             WeightsMismatchError: Lists parameters without weight, weights without parameter, and differing shapes.
             ConfigError: A field breaks its rule.
         """
-        for name, wanted in (("from_tf", from_tf), ("from_flax", from_flax), ("from_pt", from_pt)):
-            if wanted:
-                raise CheckpointError(
-                    f"{cls.__name__} reads model.safetensors and pytorch_model.bin",
-                    received=f"{name}=True",
-                    fix="save the checkpoint in one of these formats, and leave the argument out",
-                )
+        refuse_formats(
+            cls,
+            {"from_tf": from_tf, "from_flax": from_flax, "from_pt": from_pt},
+            "model.safetensors and pytorch_model.bin",
+        )
         kwargs.pop("low_cpu_mem_usage", None)  # loading never holds the weights twice
-        found, weights = _find(
+        found, checkpoint = find(
             cls,
             pretrained_model_name_or_path,
             config,
-            state_dict,
             {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only, "token": token},
+            has_weights=state_dict is not None,
         )
+        weights = state_dict if checkpoint is None else checkpoint.torch_tensors()
+        assert weights is not None
         if not isinstance(config, AlbertConfig):
             found.update({name: kwargs.pop(name) for name in list(kwargs) if hasattr(found, name)})
         dtype = choose_dtype(torch_dtype, found, weights)
@@ -335,33 +318,6 @@ class AlbertPreTrainedModel(nn.Module):
         if output_loading_info:
             return model, loaded.info()  # type: ignore[return-value]  # only when asked for, as in the reference
         return model
-
-
-def _find(
-    model: type[AlbertPreTrainedModel],
-    name: str | os.PathLike[str] | None,
-    config: AlbertConfig | str | os.PathLike[str] | None,
-    state_dict: Mapping[str, Tensor] | None,
-    where: Mapping[str, Any],
-) -> tuple[AlbertConfig, Mapping[str, Tensor]]:
-    """Return a configuration of the caller's own and the weights; what is given wins over what the checkpoint has."""
-    checkpoint = None
-    if state_dict is None:
-        if name is None:
-            raise CheckpointError("a model needs a directory or a name, or both config and state_dict", received="None")
-        bases = {base.__name__ for base in model.__mro__}
-        task = next((task for task in TASKS if task.torch_class in bases), None)
-        checkpoint = open_checkpoint(name, task=task, **where)
-    weights = state_dict if checkpoint is None else checkpoint.torch_tensors()
-    assert weights is not None
-    if isinstance(config, AlbertConfig):
-        return config.copy(), weights
-    if config is None and checkpoint is not None:
-        return checkpoint.config.copy(), weights
-    source = name if config is None else config
-    if source is None:
-        raise CheckpointError("a state_dict does not tell the model's shape", received="no config", fix="give config")
-    return AlbertConfig.from_pretrained(os.fspath(source), **where), weights
 
 
 def _same_memory(one: Tensor, other: Tensor) -> bool:

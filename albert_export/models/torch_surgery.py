@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 
-def initialise(module: nn.Module, name: str, *, std: float, generator: torch.Generator | None = None) -> None:
-    """Fill one parameter of ``module`` itself as the reference does.
+def initialise(module: nn.Module, name: str, *, std: float) -> None:
+    """Fill one parameter of ``module`` itself as the reference does, from torch's global generator.
 
     Weights of linear layers and embeddings are normal with deviation ``std``, the row of the padding token zero;
     weights of normalisations are 1, everything else 0.
@@ -21,12 +21,11 @@ def initialise(module: nn.Module, name: str, *, std: float, generator: torch.Gen
         module: The layer.
         name: The parameter's name in it.
         std: ``initializer_range``.
-        generator: Source of the numbers; torch's global one by default.
     """
     parameter = module.get_parameter(name)
     with torch.no_grad():
         if name == "weight" and isinstance(module, nn.Linear | nn.Embedding):
-            parameter.normal_(0, std, generator=generator)
+            parameter.normal_(0, std)
             if isinstance(module, nn.Embedding) and module.padding_idx is not None:
                 parameter[module.padding_idx].zero_()
         else:

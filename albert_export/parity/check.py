@@ -21,16 +21,26 @@ from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import BundleError, CheckpointError, InputError
 from albert_export.parity.cases import Case, build_cases
 from albert_export.parity.checks import Measured, choose_case, repeated, row_alone
-from albert_export.parity.compare import Comparison
-from albert_export.parity.criteria import criterion_for
+from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
+from albert_export.parity.criteria import Pool, criterion_for
 from albert_export.parity.explain import explain_miss
-from albert_export.parity.oracle import Oracle
+from albert_export.parity.oracle import TRUTH, Oracle
 from albert_export.parity.report import ArtifactResult, ParityReport
-from albert_export.parity.verdict import judge
+from albert_export.parity.verdict import judge, judge_eager
 from albert_export.runtimes import Runtime
 from albert_export.targets import get_target
 
-_PACKAGES = ("torch", "numpy", "tokenizers", "onnx", "onnxruntime", "onnxruntime-gpu")
+_PACKAGES = (
+    "torch",
+    "tensorflow",
+    "tensorflow-cpu",
+    "numpy",
+    "tokenizers",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "ai-edge-litert",
+)
 _SECONDS_BETWEEN_LINES = 5.0
 
 Progress = Callable[[str], None]
@@ -78,7 +88,8 @@ def check_parity(
         BundleError: The directory is no bundle, was altered, or holds no artifact of the targets.
         UnknownNameError: No target of that name, or a precision that this release cannot judge.
         DeviceError: The device is not there, or fails.
-        MissingDependencyError: torch, or the package that runs a target, is not installed.
+        MissingDependencyError: torch, the framework that an artifact was traced from, or the package that runs it is
+            not installed.
         InputError: ``seed``, ``device`` or ``threads`` is no value of its kind.
     """
     started = time.perf_counter()
@@ -100,7 +111,8 @@ def check_parity(
     if allow_random_head is None:
         allow_random_head = any(artifact.facts.get("fresh_weights") for artifact in artifacts)
     tokenizer = _tokenizer(opened)
-    oracle = Oracle(checkpoint, opened.task, allow_random_head=allow_random_head)
+    frameworks = [get_target(artifact.target).framework for artifact in artifacts]
+    oracle = Oracle(checkpoint, opened.task, frameworks=frameworks, allow_random_head=allow_random_head)
     run = _Run(opened, oracle, tokenizer, device, threads, seed, explain, progress or _silent)
     results = [result for group in _groups(artifacts) for result in run.check(group)]
     return ParityReport(
@@ -108,6 +120,7 @@ def check_parity(
         source=checkpoint.source,
         seed=seed,
         text=tokenizer is not None,
+        eager=tuple(judge_eager(framework, pools) for framework, pools in run.eager.items()),
         artifacts=tuple(sorted(results, key=lambda result: result.file)),
         environment=_environment(),
         seconds=time.perf_counter() - started,
@@ -115,7 +128,11 @@ def check_parity(
 
 
 class _Run:
-    """What stays the same over the artifacts of one call."""
+    """What stays the same over the artifacts of one call.
+
+    Attributes:
+        eager: Framework other than torch -> figures of its eager model, over the cases of all groups.
+    """
 
     def __init__(
         self,
@@ -136,6 +153,11 @@ class _Run:
         self.seed = seed
         self.explain = explain
         self.say = say
+        self.eager: dict[str, dict[tuple[str, Places], Pool]] = {
+            framework: {(spec.name, places): Pool() for spec in bundle.task.outputs for places in PLACES}
+            for framework in oracle.frameworks
+            if framework != TRUTH
+        }
 
     def check(self, artifacts: Sequence[Artifact]) -> list[ArtifactResult]:
         """Judge artifacts that take the same sequence lengths and choices: the eager model runs once for all."""
@@ -151,11 +173,17 @@ class _Run:
         checked = choose_case(cases)
         with ExitStack() as stack:
             comparisons = {
-                artifact.file: Comparison(stack.enter_context(self._open(artifact))) for artifact in artifacts
+                artifact.file: Comparison(
+                    stack.enter_context(self._open(artifact)), get_target(artifact.target).framework
+                )
+                for artifact in artifacts
             }
             measured: dict[str, tuple[Measured, Measured]] = {}
             for case in self._told(cases):
                 reference = self.oracle.run(case.inputs)
+                for framework, pools in self.eager.items():
+                    for key, pool in compare_eager(framework, case, reference, self.bundle.task).items():
+                        pools[key].add(pool)
                 for file, comparison in comparisons.items():
                     outputs = comparison.add(case, reference)
                     if case is checked:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from albert_export.errors import BundleError, InputError
 from albert_export.parity.cases import Case, Mask
 from albert_export.parity.criteria import Pool, measure
-from albert_export.parity.oracle import Reference
-from albert_export.tasks import TensorSpec
+from albert_export.parity.decisions import compare_decisions
+from albert_export.parity.oracle import TRUTH, Reference
+from albert_export.tasks import Task, TensorSpec
 
 if TYPE_CHECKING:
     from albert_export.runtimes import Runtime
@@ -52,6 +53,7 @@ class Comparison:
 
     Args:
         runtime: The artifact, opened.
+        framework: The framework whose eager model it was traced from: its noise is what the artifact's is measured by.
 
     Attributes:
         faults: What no tolerance allows, at most one of a kind for each case and output.
@@ -59,8 +61,9 @@ class Comparison:
         by_case: (case, output) -> figures at the real places of one case.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, framework: str = TRUTH) -> None:
         self.runtime = runtime
+        self.framework = framework
         self.faults: list[Fault] = []
         self.pools: dict[tuple[str, Places], Pool] = {
             (spec.name, places): Pool() for spec in runtime.task.outputs for places in PLACES
@@ -83,10 +86,12 @@ class Comparison:
         whole: dict[str, Array] = {}
         for spec in self.runtime.task.outputs:
             got = np.concatenate(parts[spec.name]) if parts[spec.name] else np.empty(0)
-            exact, single = reference.exact[spec.name], reference.single[spec.name]
+            exact, single = reference.exact[spec.name], reference.single[self.framework][spec.name]
             if got.shape == exact.shape:
                 whole[spec.name] = got
-                real = measure(case.name, exact, single, got, case.real(spec.axes))
+                where = case.real(spec.axes)
+                real = measure(case.name, exact, single, got, where)
+                real.decisions, real.flipped = compare_decisions(spec, self.runtime.config, exact, got, where)
                 self.by_case[case.name, spec.name] = real
                 self.pools[spec.name, "real"].add(real)
                 self.pools[spec.name, "padding"].add(measure(case.name, exact, single, got, case.padded(spec.axes)))
@@ -120,6 +125,21 @@ class Comparison:
     def _fault(self, batch: Case, output: str | None, kind: Any, detail: str) -> None:
         if not any((known.case, known.output, known.kind) == (batch.name, output, kind) for known in self.faults):
             self.faults.append(Fault(batch.name, output, kind, detail))
+
+
+def compare_eager(framework: str, case: Case, reference: Reference, task: Task) -> dict[tuple[str, Places], Pool]:
+    """Compare the eager float32 model of a framework with torch in float64 on one case.
+
+    Returns:
+        (output, places) -> figures; ``e0`` is torch's own noise, since the framework's is what is looked at.
+    """
+    found: dict[tuple[str, Places], Pool] = {}
+    for spec in task.outputs:
+        exact = reference.exact[spec.name]
+        noise, got = reference.single[TRUTH][spec.name], reference.single[framework][spec.name]
+        for places, where in zip(PLACES, (case.real(spec.axes), case.padded(spec.axes)), strict=True):
+            found[spec.name, places] = measure(case.name, exact, noise, got, where)
+    return found
 
 
 def batches(case: Case, size: int | None) -> Iterator[tuple[Case, slice]]:

@@ -52,13 +52,15 @@ def explain_miss(
         detail = f"no output misses, but {failed.name} does: {failed.detail}" if failed else "no output was compared"
         return Divergence("unknown", "none", "none", detail)
     case = next((case for case in cases if case.name == name), cases[0])
+    if result.target not in READERS:
+        return Divergence("unknown", output, case.name, f"hidden states of {result.target} artifacts cannot be read")
     try:
         states = _read(bundle, result, runtime, case)
     except AlbertExportError as error:
         return Divergence("unknown", output, case.name, f"the hidden states cannot be read: {error}")
     if not states:
         return Divergence("unknown", output, case.name, "the artifact does not name its hidden states")
-    exact, single = oracle.hidden_states(case.inputs)
+    exact, single = oracle.hidden_states(case.inputs, result.framework)
     mask = case.inputs["attention_mask"].reshape(-1, case.shape[-1]).astype(bool)
     where = mask if places == "real" else ~mask & mask.any(-1, keepdims=True)
     criterion = criterion_for(result.precision)
@@ -75,9 +77,10 @@ def explain_miss(
             return Divergence(place, output, case.name, detail)
         pool = measure(case.name, exact[layer], single[layer], states[layer], where)
         limit = criterion.limit(pool.e0, pool.scale)
-        if not pool.error <= limit:
+        if not criterion.passes(pool):
             before = f"; before it at most {agreed:.2e}" if layer else ""
-            return Divergence(place, output, case.name, f"max error {pool.error:.2e}, limit {limit:.2e}{before}")
+            ratio = f", SNR {pool.snr_db:.1f} dB" if criterion.least_snr_db is not None else ""
+            return Divergence(place, output, case.name, f"max error {pool.error:.2e}, limit {limit:.2e}{ratio}{before}")
         agreed = max(agreed, pool.error)
     return Divergence("head", output, case.name, f"all {len(exact) - 1} layers agree, max error {agreed:.2e}")
 

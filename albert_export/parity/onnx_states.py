@@ -45,7 +45,8 @@ def read_onnx_states(path: Path, runtime: Runtime, batches: Sequence[Mapping[str
     """
     onnx = require("onnx", needed_for="looking into an ONNX artifact", extra="onnx")
     ort = require("onnxruntime", needed_for="running ONNX artifacts", extra="onnxruntime")
-    from albert_export.runtimes.onnxruntime_devices import parse_device, providers_for
+    from albert_export.runtimes.devices import parse_device
+    from albert_export.runtimes.onnxruntime_devices import providers_for
     from albert_export.runtimes.onnxruntime_runtime import session_options
 
     model = onnx.load(path, load_external_data=False)

@@ -1,16 +1,21 @@
-"""What an artifact is compared with: the eager torch model, built from the checkpoint and from nothing else."""
+"""What an artifact is compared with: the eager models, built from the checkpoint and from nothing else.
+
+torch in float64 says what is true. An artifact is also held to the eager model of the framework that it was traced
+from, whose float32 rounding is the noise that its own is measured by.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from albert_export._imports import require
+from albert_export._imports import require, resolve
 from albert_export.errors import CheckpointError
+from albert_export.targets import FRAMEWORKS
 from albert_export.tasks import Task
 
 if TYPE_CHECKING:
@@ -18,80 +23,97 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-#: The precision whose rounding cannot be seen beside that of any artifact, and the framework's everyday one.
-DTYPES = ("float64", "float32")
+#: The framework whose float64 answers are taken for true.
+TRUTH = "torch"
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The eager model's answers to one batch.
+    """The eager models' answers to one batch.
 
     Attributes:
-        exact: Output name -> float64 array.
-        single: Output name -> float32 array of the same shape; its distance from ``exact`` is the framework's noise.
+        exact: Output name -> float64 array, computed by torch.
+        single: Framework -> output name -> float32 array of the same shape; its distance from ``exact`` is the
+            framework's noise.
     """
 
     exact: Mapping[str, Array]
-    single: Mapping[str, Array]
+    single: Mapping[str, Mapping[str, Array]]
 
 
 class Oracle:
-    """The eager model in float64 and in float32, both in memory.
+    """The eager models, all in memory: torch in float64, and each framework in float32.
 
     Args:
         checkpoint: Where the weights come from; never an artifact.
         task: The head.
+        frameworks: Keys of :data:`albert_export.targets.FRAMEWORKS` whose float32 models are wanted; torch's always is.
         allow_random_head: Whether a head that the checkpoint lacks is filled as the export filled it.
 
     Raises:
         WeightsMismatchError: The checkpoint does not hold this head.
-        MissingDependencyError: torch is not installed.
+        MissingDependencyError: A framework is not installed.
     """
 
-    def __init__(self, checkpoint: Checkpoint, task: Task, *, allow_random_head: bool = False) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        task: Task,
+        *,
+        frameworks: Iterable[str] = (),
+        allow_random_head: bool = False,
+    ) -> None:
         require("torch", needed_for="the eager model that parity compares with", extra="onnx")
-        from albert_export.models.torch_loading import load_eager
-
         self.task = task
-        self._models: dict[str, Any] = {
-            dtype: load_eager(checkpoint, task, dtype=dtype, allow_random_head=allow_random_head)[0] for dtype in DTYPES
-        }
+        self.frameworks = tuple(dict.fromkeys((TRUTH, *frameworks)))
+        options = {"allow_random_head": allow_random_head}
+        self._exact = _load(TRUTH, checkpoint, task, dtype="float64", **options)
+        self._single = {name: _load(name, checkpoint, task, dtype="float32", **options) for name in self.frameworks}
 
     def run(self, inputs: Mapping[str, Array]) -> Reference:
-        """Return the task's outputs in both precisions.
+        """Return the task's outputs of every model.
 
         Raises:
-            CheckpointError: The model itself gives numbers that are not finite, so that nothing can equal it.
+            CheckpointError: A model itself gives numbers that are not finite, so that nothing can equal it.
         """
-        exact, single = (
-            {spec.name: outputs[spec.name].numpy() for spec in self.task.outputs}
-            for outputs in (self._call(dtype, inputs) for dtype in DTYPES)
-        )
-        for dtype, values in zip(DTYPES, (exact, single), strict=True):
-            for name, value in values.items():
-                if not np.isfinite(value).all():
-                    raise CheckpointError(
-                        "the eager model must give finite numbers for an artifact to be compared with it",
-                        received=f"NaN or infinity in {name}, computed in {dtype}",
-                        fix="check the checkpoint's weights",
-                    )
+        exact = self._outputs(TRUTH, self._exact, inputs, "float64")
+        single = {name: self._outputs(name, model, inputs, "float32") for name, model in self._single.items()}
         return Reference(exact, single)
 
-    def hidden_states(self, inputs: Mapping[str, Array]) -> tuple[list[Array], list[Array]]:
+    def hidden_states(self, inputs: Mapping[str, Array], framework: str = TRUTH) -> tuple[list[Array], list[Array]]:
         """Return the L+1 hidden states in float64 and in float32: the mapped embeddings, then each layer's output.
 
         Rows of multiple choice come flattened, ``[B*N,S,D]``.
+
+        Args:
+            inputs: One batch.
+            framework: Whose float32 states are wanted.
         """
         exact, single = (
-            [state.numpy() for state in self._call(dtype, inputs, output_hidden_states=True)["hidden_states"]]
-            for dtype in DTYPES
+            list(_run(name, model, inputs, hidden_states=True)["hidden_states"])
+            for name, model in ((TRUTH, self._exact), (framework, self._single[framework]))
         )
         return exact, single
 
-    def _call(self, dtype: str, inputs: Mapping[str, Array], *, output_hidden_states: bool = False) -> Any:
-        import torch
+    def _outputs(self, framework: str, model: Any, inputs: Mapping[str, Array], dtype: str) -> dict[str, Array]:
+        found = _run(framework, model, inputs)
+        outputs: dict[str, Array] = {spec.name: found[spec.name] for spec in self.task.outputs}
+        for name, value in outputs.items():
+            if not np.isfinite(value).all():
+                raise CheckpointError(
+                    "the eager model must give finite numbers for an artifact to be compared with it",
+                    received=f"NaN or infinity in {name}, computed by {FRAMEWORKS[framework].title} in {dtype}",
+                    fix="check the checkpoint's weights",
+                )
+        return outputs
 
-        # Said outright, because a checkpoint's configuration may ask for attentions or for tuples.
-        options = {"output_attentions": False, "output_hidden_states": output_hidden_states, "return_dict": True}
-        with torch.inference_mode():
-            return self._models[dtype](**{name: torch.from_numpy(value) for name, value in inputs.items()}, **options)
+
+def _load(framework: str, checkpoint: Checkpoint, task: Task, **options: Any) -> Any:
+    return resolve(f"{FRAMEWORKS[framework].module}:load_eager")(checkpoint, task, **options)[0]
+
+
+def _run(framework: str, model: Any, inputs: Mapping[str, Array], *, hidden_states: bool = False) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = resolve(f"{FRAMEWORKS[framework].module}:run_eager")(
+        model, inputs, hidden_states=hidden_states
+    )
+    return found

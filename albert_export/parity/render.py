@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from albert_export.parity.report import ArtifactResult, OutputResult, ParityReport
+from albert_export.parity.report import ArtifactResult, EagerResult, OutputResult, ParityReport
+from albert_export.targets import FRAMEWORKS
 
-_HEADER = ("output", "at", "max error", "limit", "e0", "scale", "SNR dB", "worst case", "")
+_HEADER = ("output", "at", "max error", "limit", "e0", "scale", "SNR dB", "flips", "worst case", "")
+#: The columns of numbers.
+_NUMBERS = range(2, 8)
 
 _FAULTS = {
     "failed": "failed",
@@ -20,6 +23,7 @@ _FAULTS = {
 def summary(report: ParityReport) -> str:
     """Return, for each artifact, a table of its outputs and a line for whatever else was found."""
     blocks = [_artifact_summary(artifact) for artifact in report.artifacts]
+    blocks += [_eager_line(result) for result in report.eager]
     verdict = "parity holds" if report.ok else "PARITY MISSED"
     count = sum(len(artifact.cases) for artifact in report.artifacts)
     kind = "text and random ids" if report.text else "random ids only: the bundle has no tokenizer"
@@ -32,11 +36,10 @@ def _artifact_summary(artifact: ArtifactResult) -> str:
     lines = [f"{artifact.file} ({artifact.precision}, {artifact.layers}) on {artifact.device}"]
     rows = [_HEADER, *(_cells(output) for output in artifact.outputs if output.count or not output.ok)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-    numeric = range(2, 7)
     lines += [
         "  "
         + "  ".join(
-            cell.rjust(widths[column]) if column in numeric else cell.ljust(widths[column])
+            cell.rjust(widths[column]) if column in _NUMBERS else cell.ljust(widths[column])
             for column, cell in enumerate(row)
         ).rstrip()
         for row in rows
@@ -46,6 +49,15 @@ def _artifact_summary(artifact: ArtifactResult) -> str:
     if artifact.divergence is not None:
         lines.append(f"  {_divergence(artifact)}")
     return "\n".join(lines)
+
+
+def _eager_line(result: EagerResult) -> str:
+    worst = max(result.outputs, key=lambda output: output.error / (output.limit or 1.0))
+    verdict = "ok: the eager {} model equals" if result.ok else "MISS: the eager {} model differs from"
+    return (
+        f"{verdict.format(FRAMEWORKS[result.framework].title)} torch in float64: {worst.output} "
+        f"max error {worst.error:.2e}, limit {worst.limit:.2e}"
+    )
 
 
 def markdown(report: ParityReport) -> str:
@@ -61,6 +73,8 @@ def markdown(report: ParityReport) -> str:
         lines += ["", "The bundle has no tokenizer: every case holds random ids."]
     for artifact in report.artifacts:
         lines += ["", *_artifact_markdown(artifact)]
+    for result in report.eager:
+        lines += ["", *_eager_markdown(result)]
     lines += ["", "## Environment", ""]
     lines += [f"- {name}: {value}" for name, value in report.environment.items()]
     return "\n".join(lines) + "\n"
@@ -70,14 +84,12 @@ def _artifact_markdown(artifact: ArtifactResult) -> list[str]:
     lines = [
         f"## {'✅' if artifact.ok else '❌'} `{artifact.file}`",
         "",
-        f"{artifact.precision}, layers {artifact.layers}, on {artifact.device}. An output passes where "
-        f"max |artifact − float64| ≤ {artifact.noise_factor:g} · e0 + {artifact.scale_factor:g} · scale, with "
-        "e0 = max |eager float32 − eager float64| and scale the root mean square of the output, pooled over all cases.",
+        f"{artifact.precision}, layers {artifact.layers}, on {artifact.device}. {_rule(artifact)}",
         "",
         *_table(
             (*_HEADER[:-1], "verdict"),
             [_cells(output) for output in artifact.outputs if output.count or not output.ok],
-            _HEADER.index("max error"),
+            _NUMBERS,
         ),
     ]
     if artifact.faults:
@@ -88,6 +100,35 @@ def _artifact_markdown(artifact: ArtifactResult) -> list[str]:
     lines += [f"| {check.name} | {_mark(check.ok)} | {_escape(check.detail)} |" for check in artifact.checks]
     lines += ["", *_cases_table(artifact)]
     return lines
+
+
+def _rule(artifact: ArtifactResult) -> str:
+    criterion = artifact.criterion
+    also = [
+        *([] if criterion.least_snr_db is None else [f"SNR ≥ {criterion.least_snr_db:g} dB"]),
+        *([] if criterion.least_cosine is None else [f"cosine ≥ {criterion.least_cosine:g}"]),
+        *(["no decision flips whose margin is larger than the max error"] if criterion.keeps_decisions else []),
+    ]
+    return (
+        f"An output passes where max |artifact − float64| ≤ {criterion.noise_factor:g} · e0 + "
+        f"{criterion.scale_factor:g} · scale{''.join(f', {rule}' for rule in also)}, with e0 = max |eager "
+        f"{FRAMEWORKS[artifact.framework].title} float32 − float64| and scale the root mean square of the output, "
+        "pooled over all cases."
+    )
+
+
+def _eager_markdown(result: EagerResult) -> list[str]:
+    return [
+        f"## {'✅' if result.ok else '❌'} the eager {FRAMEWORKS[result.framework].title} model",
+        "",
+        "In float32, against torch in float64, by the criterion of fp32 with torch's own float32 noise as e0.",
+        "",
+        *_table(
+            (*_HEADER[:-1], "verdict"),
+            [_cells(output) for output in result.outputs if output.count or not output.ok],
+            _NUMBERS,
+        ),
+    ]
 
 
 def _cases_table(artifact: ArtifactResult) -> list[str]:
@@ -102,7 +143,8 @@ def _cases_table(artifact: ArtifactResult) -> list[str]:
         (case.name, "×".join(map(str, case.shape)), case.padding, *(cell(case.name, name) for name in names))
         for case in artifact.cases
     ]
-    return _table(("case", "shape", "padding", *(f"max error of {name}" for name in names)), rows, 3)
+    header = ("case", "shape", "padding", *(f"max error of {name}" for name in names))
+    return _table(header, rows, range(3, len(header)))
 
 
 def worst(report: ParityReport) -> str:
@@ -110,6 +152,9 @@ def worst(report: ParityReport) -> str:
     for artifact in report.artifacts:
         if artifact.faults:
             return f"{artifact.file}: {_faults(artifact)[0]}"
+    for result in report.eager:
+        if not result.ok:
+            return _eager_line(result).removeprefix("MISS: ")
     judged = [(artifact, output) for artifact in report.artifacts for output in artifact.outputs]
     missed = [pair for pair in judged if not pair[1].ok]
     failed = [(artifact, check) for artifact in report.artifacts for check in artifact.checks if check.ok is False]
@@ -118,14 +163,17 @@ def worst(report: ParityReport) -> str:
     if not judged:
         return "no artifact was compared"
     artifact, output = max(missed or judged, key=lambda pair: pair[1].error / (pair[1].limit or 1.0))
+    least = artifact.criterion.least_snr_db
+    ratio = "" if least is None else f", SNR {output.snr_db:.1f} dB of at least {least:g}"
+    flips = f", {output.clear_flips} decisions flipped" if output.clear_flips else ""
     return (
         f"{artifact.file}: {output.output} at {output.places} places: max error {output.error:.2e}, "
-        f"limit {output.limit:.2e}, in the case {output.worst_case or 'none'}"
+        f"limit {output.limit:.2e}{ratio}{flips}, in the case {output.worst_case or 'none'}"
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], first_number: int) -> list[str]:
-    rule = ["---:" if column >= first_number else "---" for column in range(len(header))]
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: range) -> list[str]:
+    rule = ["---:" if column in numbers else "---" for column in range(len(header))]
     return [_line(header), f"|{'|'.join(rule)}|", *map(_line, rows)]
 
 
@@ -135,7 +183,8 @@ def _line(cells: Sequence[str]) -> str:
 
 def _cells(output: OutputResult) -> tuple[str, ...]:
     figures = (f"{output.error:.2e}", f"{output.limit:.2e}", f"{output.e0:.2e}", f"{output.scale:.2e}")
-    return (output.output, output.places, *figures, f"{output.snr_db:.1f}", output.worst_case, _mark(output.ok))
+    flips = f"{output.flips} of {output.decisions}" if output.decisions else "-"
+    return (output.output, output.places, *figures, f"{output.snr_db:.1f}", flips, output.worst_case, _mark(output.ok))
 
 
 def _mark(ok: bool | None) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from albert_export.checkpoints import Source
 from albert_export.errors import BundleError, UnknownNameError
 from albert_export.parity.compare import Fault
+from albert_export.parity.criteria import Criterion
 
 #: Version of the JSON form. 1, since 2026-11-22: everything below.
 SCHEMA_VERSION = 1
@@ -30,10 +31,15 @@ class OutputResult:
         e0: The framework's noise: max |eager fp32 - eager fp64|.
         scale: Root mean square of the float64 output.
         error: max |artifact - eager fp64|; infinite where the artifact's number is not finite.
+        from_eager: max |artifact - eager fp32| of the framework it was traced from; infinite likewise.
         limit: The largest error that passes.
         snr_db: Signal-to-noise ratio in dB; infinite where there is no error at all, NaN where there is no signal.
+        cosine: Cosine of the angle between the artifact's numbers and the float64 ones; NaN where there is no signal.
+        decisions: Decisions that the output was read for: labels, words, ends of spans; 0 for vectors.
+        flips: How many of them the artifact takes otherwise.
+        clear_flips: Those of them whose float64 margin is larger than ``error``: more than a tie.
         worst_case: Case in which ``error`` was met.
-        ok: Whether it was compared at all, and ``error`` is at most ``limit``.
+        ok: Whether it was compared at all, and meets the criterion.
     """
 
     output: str
@@ -42,10 +48,34 @@ class OutputResult:
     e0: float
     scale: float
     error: float
+    from_eager: float
     limit: float
     snr_db: float
+    cosine: float
+    decisions: int
+    flips: int
+    clear_flips: int
     worst_case: str
     ok: bool
+
+
+@dataclass(frozen=True)
+class EagerResult:
+    """The eager float32 model of one framework against torch in float64, over all cases.
+
+    Attributes:
+        framework: Key in the table of frameworks.
+        outputs: One entry for each output and kind of places, judged by the criterion of fp32; ``e0`` is torch's noise,
+            and ``from_eager`` the distance from torch's float32 model.
+    """
+
+    framework: str
+    outputs: tuple[OutputResult, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every output passes."""
+        return all(output.ok for output in self.outputs)
 
 
 @dataclass(frozen=True)
@@ -120,8 +150,8 @@ class ArtifactResult:
         precision: Name of the precision.
         layers: ``rolled`` or ``unrolled``.
         device: Where it ran.
-        noise_factor: See :class:`albert_export.parity.criteria.Criterion`.
-        scale_factor: Likewise.
+        framework: The framework it was traced from, whose float32 noise is ``e0``.
+        criterion: What its outputs must meet.
         cases: What it was run on.
         outputs: One entry for each output and kind of places.
         by_case: One entry for each case and output.
@@ -136,8 +166,8 @@ class ArtifactResult:
     precision: str
     layers: str
     device: str
-    noise_factor: float
-    scale_factor: float
+    framework: str
+    criterion: Criterion
     cases: tuple[CaseShape, ...]
     outputs: tuple[OutputResult, ...]
     by_case: tuple[CaseResult, ...]
@@ -158,14 +188,14 @@ class ArtifactResult:
 
     def for_manifest(self, *, seed: int) -> dict[str, Any]:
         """Return the verdict and its main figures as JSON values, for the artifact's entry in the manifest."""
-        names = ("e0", "scale", "error", "limit", "snr_db")
+        names = ("e0", "scale", "error", "from_eager", "limit", "snr_db", "cosine", "decisions", "flips", "clear_flips")
         return {
             "ok": self.ok,
             "seed": seed,
             "cases": len(self.cases),
             "device": self.device,
-            "noise_factor": self.noise_factor,
-            "scale_factor": self.scale_factor,
+            "framework": self.framework,
+            "criterion": dataclasses.asdict(self.criterion),
             "outputs": {
                 output.output: plain({name: getattr(output, name) for name in names})
                 for output in self.outputs
@@ -184,6 +214,7 @@ class ParityReport:
         source: The checkpoint that the eager model was built from; its hash is the manifest's.
         seed: Seed of the random ids.
         text: Whether the cases hold tokenised text; False for a bundle without a tokenizer.
+        eager: The eager models of other frameworks than torch that artifacts were traced from, one entry each.
         artifacts: One verdict each.
         environment: Versions and machine.
         seconds: Time the run took.
@@ -193,14 +224,19 @@ class ParityReport:
     source: Source
     seed: int
     text: bool
+    eager: tuple[EagerResult, ...]
     artifacts: tuple[ArtifactResult, ...]
     environment: Mapping[str, Any]
     seconds: float
 
     @property
     def ok(self) -> bool:
-        """Whether at least one artifact was checked and all of them pass."""
-        return bool(self.artifacts) and all(artifact.ok for artifact in self.artifacts)
+        """Whether at least one artifact was checked, and all of them and the eager models pass."""
+        return (
+            bool(self.artifacts)
+            and all(artifact.ok for artifact in self.artifacts)
+            and all(eager.ok for eager in self.eager)
+        )
 
     def artifact(self, file: str) -> ArtifactResult:
         """Return the verdict on the artifact with this main file.
@@ -225,6 +261,7 @@ class ParityReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole report as JSON values. Numbers JSON lacks come as ``"inf"``, ``"-inf"`` and ``"nan"``."""
+        eager = [{"ok": result.ok, **dataclasses.asdict(result)} for result in self.eager]
         artifacts = [{"ok": artifact.ok, **dataclasses.asdict(artifact)} for artifact in self.artifacts]
         fields = {
             "schema_version": SCHEMA_VERSION,
@@ -235,6 +272,7 @@ class ParityReport:
             "text": self.text,
             "seconds": round(self.seconds, 3),
             "environment": dict(self.environment),
+            "eager": eager,
             "artifacts": artifacts,
         }
         result: dict[str, Any] = plain(fields)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from albert_export.bundle import Artifact
 from albert_export.parity.cases import Case
 from albert_export.parity.checks import Measured
-from albert_export.parity.compare import PLACES, Comparison
-from albert_export.parity.criteria import criterion_for
-from albert_export.parity.report import ArtifactResult, CaseResult, CaseShape, CheckResult, OutputResult
+from albert_export.parity.compare import Comparison, Places
+from albert_export.parity.criteria import Criterion, Pool, criterion_for
+from albert_export.parity.report import ArtifactResult, CaseResult, CaseShape, CheckResult, EagerResult, OutputResult
 
 
 def judge(
@@ -25,40 +25,18 @@ def judge(
         again: What :func:`albert_export.parity.checks.repeated` measured.
     """
     criterion = criterion_for(artifact.precision)
-    outputs = []
-    limits: dict[str, float] = {}
-    for spec in comparison.runtime.task.outputs:
-        for places in PLACES:
-            pool = comparison.pools[spec.name, places]
-            limit = criterion.limit(pool.e0, pool.scale)
-            if places == "real":
-                limits[spec.name] = limit
-            # An output that was never compared must not pass; padding may be missing from all cases.
-            ok = pool.error <= limit and (pool.count > 0 or places == "padding")
-            outputs.append(
-                OutputResult(
-                    output=spec.name,
-                    places=places,
-                    count=pool.count,
-                    e0=pool.e0,
-                    scale=pool.scale,
-                    error=pool.error,
-                    limit=limit,
-                    snr_db=pool.snr_db,
-                    worst_case=pool.worst_case,
-                    ok=ok,
-                )
-            )
+    outputs = _judged(comparison.pools, criterion)
+    limits = {output.output: output.limit for output in outputs if output.places == "real"}
     return ArtifactResult(
         file=artifact.file,
         target=artifact.target,
         precision=artifact.precision,
         layers=artifact.layers,
         device=comparison.runtime.device,
-        noise_factor=criterion.noise_factor,
-        scale_factor=criterion.scale_factor,
+        framework=comparison.framework,
+        criterion=criterion,
         cases=tuple(CaseShape(case.name, case.shape, case.padding) for case in cases),
-        outputs=tuple(outputs),
+        outputs=outputs,
         by_case=tuple(
             CaseResult(case, output, pool.e0, pool.error, pool.error <= limits[output])
             for (case, output), pool in comparison.by_case.items()
@@ -67,6 +45,35 @@ def judge(
         faults=tuple(comparison.faults),
         divergence=None,
         runtime=comparison.runtime.describe(),
+    )
+
+
+def judge_eager(framework: str, pools: Mapping[tuple[str, Places], Pool]) -> EagerResult:
+    """Return the verdict on the eager model of a framework; see :meth:`albert_export.parity.compare.compare_eager`."""
+    return EagerResult(framework, _judged(pools, criterion_for("fp32")))
+
+
+def _judged(pools: Mapping[tuple[str, Places], Pool], criterion: Criterion) -> tuple[OutputResult, ...]:
+    return tuple(
+        OutputResult(
+            output=name,
+            places=places,
+            count=pool.count,
+            e0=pool.e0,
+            scale=pool.scale,
+            error=pool.error,
+            from_eager=pool.from_eager,
+            limit=criterion.limit(pool.e0, pool.scale),
+            snr_db=pool.snr_db,
+            cosine=pool.cosine,
+            decisions=pool.decisions,
+            flips=len(pool.flipped),
+            clear_flips=pool.clear_flips,
+            worst_case=pool.worst_case,
+            # An output that was never compared must not pass; padding may be missing from all cases.
+            ok=criterion.passes(pool) and (pool.count > 0 or places == "padding"),
+        )
+        for (name, places), pool in pools.items()
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_the_page_on_parity_tells_the_factors_that_are_used() -> None:
 def test_a_precision_without_a_criterion_is_an_error_that_lists_those_with_one() -> None:
     assert criterion_for("fp32") is CRITERIA["fp32"]
     with pytest.raises(UnknownNameError, match="fp32"):
-        criterion_for("int8")
+        criterion_for("int4")
 
 
 def test_the_figures_of_one_batch() -> None:
@@ -81,3 +82,27 @@ def test_pooling_batches_is_measuring_them_as_one(rows: list[int], seed: int) ->
     assert (pooled.count, pooled.e0, pooled.error) == (whole.count, whole.e0, whole.error)
     assert pooled.scale == pytest.approx(whole.scale)
     assert pooled.snr_db == pytest.approx(whole.snr_db)
+
+
+def test_a_lower_precision_is_judged_by_its_energy_direction_and_decisions() -> None:
+    criterion = Criterion(0.0, 1.0, least_snr_db=20.0, least_cosine=0.99, keeps_decisions=True)
+    generator = np.random.default_rng(0)
+    exact = generator.standard_normal((50, 40))
+    near = measure("near", exact, exact, exact + 0.05 * generator.standard_normal(exact.shape), np.ones(50, bool))
+    assert criterion.passes(near)
+    assert near.snr_db == pytest.approx(26, abs=1)
+    noisy = measure("noisy", exact, exact, exact + 0.2 * generator.standard_normal(exact.shape), np.ones(50, bool))
+    assert noisy.error < criterion.limit(0.0, noisy.scale)
+    assert not criterion.passes(noisy)
+    near.flipped = [near.error / 2]  # a tie: either answer is as good
+    assert criterion.passes(near)
+    near.flipped = [near.error * 1.5]
+    assert not criterion.passes(near)
+
+
+@pytest.mark.parametrize("spoil", [lambda x: 0.5 * x, lambda x: -x, np.zeros_like])
+def test_a_lower_precision_does_not_excuse_another_output(spoil: Any) -> None:
+    exact = np.random.default_rng(1).standard_normal((8, 8))
+    pool = measure("case", exact, exact, spoil(exact), np.ones(8, bool))
+    for precision in ("fp16", "int8"):
+        assert not criterion_for(precision).passes(pool)

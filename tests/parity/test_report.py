@@ -16,11 +16,22 @@ from albert_export.checkpoints import Checkpoint, Source
 from albert_export.errors import BundleError, ConflictError, UnknownNameError
 from albert_export.parity import REPORT_FILES, ParityReport, check_parity, record_parity, write_reports
 from albert_export.parity.compare import Fault
-from albert_export.parity.report import ArtifactResult, CaseResult, CaseShape, CheckResult, Divergence, OutputResult
+from albert_export.parity.criteria import criterion_for
+from albert_export.parity.report import (
+    ArtifactResult,
+    CaseResult,
+    CaseShape,
+    CheckResult,
+    Divergence,
+    EagerResult,
+    OutputResult,
+)
 from tests.parity.conftest import MakeBundle
 
-PASSING = OutputResult("start_logits", "real", 100, 1e-7, 2.0, 2e-7, 2.4e-6, 130.0, "text", True)
-MISSING = OutputResult("end_logits", "real", 100, 1e-7, 2.0, 0.5, 2.4e-6, 12.0, "odd | length", False)
+PASSING = OutputResult("start_logits", "real", 100, 1e-7, 2.0, 2e-7, 1e-7, 2.4e-6, 130.0, 1.0, 9, 0, 0, "text", True)
+MISSING = OutputResult(
+    "end_logits", "real", 100, 1e-7, 2.0, 0.5, 0.5, 2.4e-6, 12.0, 0.97, 9, 2, 1, "odd | length", False
+)
 
 
 def artifact(**changes: Any) -> ArtifactResult:
@@ -30,8 +41,8 @@ def artifact(**changes: Any) -> ArtifactResult:
         "precision": "fp32",
         "layers": "rolled",
         "device": "cpu",
-        "noise_factor": 4.0,
-        "scale_factor": 1e-6,
+        "framework": "torch",
+        "criterion": criterion_for("fp32"),
         "cases": (CaseShape("text", (4, 48), "right"),),
         "outputs": (PASSING,),
         "by_case": (CaseResult("text", "start_logits", 1e-7, 2e-7, True),),
@@ -43,9 +54,9 @@ def artifact(**changes: Any) -> ArtifactResult:
     return ArtifactResult(**{**fields, **changes})
 
 
-def report(*artifacts: ArtifactResult) -> ParityReport:
+def report(*artifacts: ArtifactResult, eager: tuple[EagerResult, ...] = ()) -> ParityReport:
     source = Source("hub", "owner/name", "c0ffee" * 6, "ab" * 32)
-    return ParityReport("question-answering", source, 3, True, artifacts, {"torch": "2.13.0"}, 1.23456)
+    return ParityReport("question-answering", source, 3, True, eager, artifacts, {"torch": "2.13.0"}, 1.23456)
 
 
 def test_a_report_passes_when_every_part_of_every_artifact_does() -> None:
@@ -56,6 +67,8 @@ def test_a_report_passes_when_every_part_of_every_artifact_does() -> None:
     assert not report(artifact(outputs=())).ok, "nothing was compared"
     assert not report(artifact(outputs=(dataclasses.replace(PASSING, count=0),))).ok, "nothing was compared"
     assert not report().ok, "no artifact was checked"
+    assert report(artifact(), eager=(EagerResult("tensorflow", (PASSING,)),)).ok
+    assert not report(artifact(), eager=(EagerResult("tensorflow", (PASSING, MISSING)),)).ok
 
 
 def test_json_holds_everything_and_no_number_that_json_lacks() -> None:
@@ -77,7 +90,7 @@ def test_json_holds_everything_and_no_number_that_json_lacks() -> None:
 def test_the_summary_of_a_pass() -> None:
     text = report(artifact()).summary_table()
     assert "onnx/model.onnx (fp32, rolled) on cpu" in text
-    assert "start_logits real 2.00e-07 2.40e-06 1.00e-07 2.00e+00 130.0 text ok" in " ".join(text.split())
+    assert "start_logits real 2.00e-07 2.40e-06 1.00e-07 2.00e+00 130.0 0 of 9 text ok" in " ".join(text.split())
     assert text.splitlines()[-1].startswith("parity holds: 1 case (text and random ids) against the hub checkpoint")
     assert "MISS" not in text
 
@@ -131,7 +144,8 @@ def test_the_manifest_keeps_the_verdict_and_its_figures() -> None:
     )
     assert kept["ok"] is False
     assert kept["outputs"]["start_logits"] == {
-        "e0": 1e-7, "scale": 2.0, "error": 2e-7, "limit": 2.4e-6, "snr_db": 130.0
+        "e0": 1e-7, "scale": 2.0, "error": 2e-7, "from_eager": 1e-7, "limit": 2.4e-6, "snr_db": 130.0, "cosine": 1.0,
+        "decisions": 9, "flips": 0, "clear_flips": 0,
     }  # fmt: skip
     assert kept["outputs"]["end_logits"]["error"] == "inf"
     assert kept["checks"] == {"finite": True, "row alone": None}

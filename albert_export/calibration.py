@@ -1,0 +1,148 @@
+"""The texts on which a calibrated int8 artifact measures the ranges of its activations.
+
+Texts are tokenised as an application would: alone and in pairs, so that both segments occur, with the special tokens
+that the tokenizer adds. They are other texts than those that parity is judged on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from albert_export.errors import InputError
+from albert_export.tasks import Task
+
+IntArray = npt.NDArray[np.int64]
+
+#: Stands for the texts below in place of a file.
+BUILTIN_TEXTS = "builtin"
+
+#: Tokens of a text that are used; ranges hardly move with longer ones, and the time grows with their square.
+_LONGEST = 128
+
+#: Texts of a file that are used: ranges settle within some dozens.
+_MOST_TEXTS = 512
+
+_FIX = f"give a text file with one sentence a line, or {BUILTIN_TEXTS}"
+
+
+def calibration_texts(source: str | os.PathLike[str]) -> list[str]:
+    """Return the texts of a file, or the built-in ones.
+
+    Args:
+        source: A UTF-8 text file with one sentence a line, blank lines left out; or ``builtin``.
+
+    Raises:
+        InputError: The file cannot be read, is no text, or holds none.
+    """
+    if source == BUILTIN_TEXTS:
+        return list(_TEXTS)
+    path = Path(source)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            "the calibration texts must be a file that can be read",
+            received=f"{path}: {error.strerror or error}",
+            fix=_FIX,
+        ) from error
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _no_text(path, f"byte {error.start} is not UTF-8") from error
+    if "\0" in text:
+        raise _no_text(path, "it holds zero bytes")
+    lines = [line.strip() for line in text.splitlines()]
+    found = [line for line in lines if line]
+    if not found:
+        raise InputError("the calibration texts must hold at least one sentence", received=f"{path}: none", fix=_FIX)
+    return found[:_MOST_TEXTS]
+
+
+def calibration_inputs(
+    texts: Sequence[str], *, tokenizer: Any, task: Task, sizes: Mapping[str, int | None]
+) -> list[dict[str, IntArray]]:
+    """Return the texts as batches that the exported function takes.
+
+    Args:
+        texts: What :func:`calibration_texts` returned.
+        tokenizer: The checkpoint's.
+        task: Gives the names and axes of the inputs.
+        sizes: Dynamic axis -> the size it is fixed to, or None.
+
+    Returns:
+        ``input_ids``, ``attention_mask`` and ``token_type_ids``, int64 ``[B,S]`` (``[B,N,S]`` for multiple choice), a
+        batch for each text: one row, or as many as the batch is fixed to, all of that text.
+    """
+    length = sizes.get("sequence")
+    longest = length or min(_LONGEST, tokenizer.model_max_length)
+    batches = []
+    for index, text in enumerate(texts):
+        pair = texts[(index + 1) % len(texts)] if index % 2 else None
+        encoded = tokenizer(
+            text,
+            pair,
+            truncation=True,
+            max_length=longest,
+            padding="max_length" if length else False,
+            return_token_type_ids=True,
+            return_attention_mask=True,
+        )
+        repeats = [sizes.get(str(axis)) or 1 for axis in task.inputs[0].axes if axis != "sequence"]
+        batches.append(
+            {spec.name: np.tile(np.asarray(encoded[spec.name], np.int64), (*repeats, 1)) for spec in task.inputs}
+        )
+    return batches
+
+
+def _no_text(path: Path, why: str) -> InputError:
+    return InputError("the calibration texts must be a text file in UTF-8", received=f"{path}: {why}", fix=_FIX)
+
+
+_TEXTS = (
+    "The ferry left the harbour at seven in the morning, an hour later than the timetable had promised.",
+    "Who repaired the clock on the tower?",
+    "Marta bought two loaves of bread, a jar of honey and half a kilo of plums.",
+    "He had never seen so much snow; the whole valley had gone quiet.",
+    "In 1987 the company moved its offices from Rotterdam to a small town near the border.",
+    "The new tram line will cost about 340 million euros and open in the spring of 2029.",
+    "Please send the signed form back before Friday, otherwise your place will be given to someone else.",
+    "I would not recommend this hotel: the room was cold, the breakfast poor and the staff unfriendly.",
+    "What a wonderful film! I laughed, I cried, and I will certainly watch it again.",
+    "Water boils at a lower temperature on a mountain, because the pressure of the air is lower there.",
+    "The committee did not reject the proposal, but it asked for a second report.",
+    '"Where were you last night?" she asked. "At my brother\'s," he said, and looked away.',
+    "Dr. Okafor joined the hospital in Lagos after ten years of research in Toronto.",
+    "Add the flour slowly, stir until the dough is smooth, and let it rest for an hour.",
+    "The match ended 3-2 after extra time, with all five goals scored in the second half.",
+    "Which of the two rivers is longer, the one in the north or the one in the south?",
+    "She works as a nurse, plays the violin and speaks four languages.",
+    "A square has four equal sides; a rectangle has equal opposite sides.",
+    "Prices rose by 2.4 percent in August, slightly less than economists had expected.",
+    "My phone's battery lasts barely half a day since the last update.",
+    "The museum keeps a letter that the painter wrote to his sister in 1889.",
+    "No one in the village remembered when the bridge had been built, or by whom.",
+    "If it rains tomorrow, we will meet at the library instead of the park.",
+    "The bird builds its nest from grass and mud, usually under the roofs of old barns.",
+    "They sold the house, bought a boat and sailed around the world for three years.",
+    "Paris, Rome and Vienna were all considered before the conference went to Lisbon.",
+    "The engine would not start, so the driver called a mechanic from the next town.",
+    "Is there a bus to the airport after midnight?",
+    "Sodium reacts violently with water, and is therefore stored under oil.",
+    "The judge listened to both sides for six hours and then postponed her decision.",
+    "Our teacher said that the exam would be easy. It was not.",
+    "The first edition had 212 pages; the second, revised and illustrated, has almost 400.",
+    "On clear nights the lights of the city can be seen from the top of the hill.",
+    "The child put the red ball into the box and the blue one under the chair.",
+    "After the merger, Mr. Lindqvist became head of the department and Ms. Rao its chief engineer.",
+    "The soup is too salty, but the fish is excellent.",
+    "Why did the farmers cut down the old apple trees along the road?",
+    "Heavy winds closed the port on Tuesday; two ships had to wait outside until Thursday.",
+    "You can return the shoes within thirty days if you keep the receipt.",
+    "The story begins in a narrow street behind the market, on the coldest day of the year.",
+)

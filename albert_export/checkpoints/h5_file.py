@@ -1,0 +1,442 @@
+"""Reading and writing ``tf_model.h5`` as transformers 4.37.2 lays it out, by h5py alone.
+
+A file has one group for each part of a Keras model, named in the attribute ``layer_names``; a group's attribute
+``weight_names`` has the names of its weights, which begin with the model's own name, ``tf_albert_for_masked_lm`` or
+``tf_albert_for_masked_lm_1``, and are paths below the group. A shard has neither: its ``layer_names`` are paths of
+weights. Linear weights lie as ``[in, out]``; here they come and go as ``[out, in]``, under canonical names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from albert_export._imports import require
+from albert_export.checkpoints.matching import canonical_name
+from albert_export.checkpoints.names import TIED_DECODER_BIAS, keras_name, name_of_keras, parameters, row_of
+from albert_export.checkpoints.safetensors_file import DTYPES, LFS_POINTER, LazyTensors
+from albert_export.checkpoints.writing import replacing
+from albert_export.errors import CheckpointError, WeightsMismatchError
+from albert_export.tasks import TASKS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from albert_export.config import AlbertConfig
+
+#: What the reference writes, and readers may ask for.
+KERAS_VERSION = "2.15.0"
+#: Larger attributes are cut into numbered ones; the size is HDF5's limit of an object header less Keras's margin.
+MAX_ATTRIBUTE_BYTES = 64512
+_LISTED_NAMES = 4
+#: Order in which the reference's models make their weights, within one layer of a group: ends of names.
+_ORDER = (
+    "word_embeddings",
+    "token_type_embeddings",
+    "position_embeddings",
+    "embeddings.LayerNorm",
+    "embedding_hidden_mapping_in",
+    "attention.query",
+    "attention.key",
+    "attention.value",
+    "attention.dense",
+    "attention.LayerNorm",
+    "ffn",
+    "ffn_output",
+    "full_layer_layer_norm",
+    "pooler",
+    "predictions",
+    "predictions.decoder",
+    "predictions.dense",
+    "predictions.LayerNorm",
+    "classifier",
+    "qa_outputs",
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one weight lies.
+
+    Attributes:
+        path: Its file.
+        place: Path of its dataset within the file.
+        dtype: Its numpy dtype, in the byte order of the file.
+        stored_shape: Its shape in the file.
+        linear: Whether it lies transposed.
+        offset: Its first byte from the beginning of the file; None when it is not stored in one piece.
+    """
+
+    path: Path
+    place: str
+    dtype: np.dtype[Any]
+    stored_shape: tuple[int, ...]
+    linear: bool
+    offset: int | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape as PyTorch has it."""
+        return self.stored_shape[::-1] if self.linear else self.stored_shape
+
+
+def read_entries(paths: Iterable[Path]) -> dict[str, Entry]:
+    """Return every weight of the files by its canonical name, sorted; no weight is read but the decoder's bias.
+
+    The decoder's bias is ``predictions.bias`` and not a weight of its own, as everywhere else.
+
+    Raises:
+        CheckpointError: A file is damaged, no such file, holds other weights than ALBERT's, or points to other files.
+        MissingDependencyError: h5py is not installed.
+    """
+    entries: dict[str, Entry] = {}
+    strange: list[str] = []
+    for path in paths:
+        with _opened(path) as file:
+            found: dict[str, Entry] = {}
+            for keras, place in _places(path, file):
+                name = name_of_keras(keras)
+                if name is None:
+                    strange.append(keras)
+                else:
+                    # A copy that a head has of the embeddings comes after them, and the reference's loader, too,
+                    # leaves what it meets last.
+                    found[name] = _entry(path, file, name, place)
+        for name in found.keys() & entries.keys():
+            raise CheckpointError(
+                "a weight may be in one shard only", received=f"{name} in {entries[name].path.name} and {path.name}"
+            )
+        entries.update(found)
+    if strange:
+        listed = [*strange[:_LISTED_NAMES], *(["…"] if len(strange) > _LISTED_NAMES else [])]
+        raise CheckpointError(
+            "the weights in an h5 file must have the names of the reference's TensorFlow ALBERT",
+            received=f"{len(strange)} others: {', '.join(listed)}",
+            fix="save the model, and nothing around it, with save_pretrained",
+        )
+    _settle_bias(entries)
+    return dict(sorted(entries.items()))
+
+
+def _settle_bias(entries: dict[str, Entry]) -> None:
+    """Leave one bias of the decoder, which the reference has twice.
+
+    Its logits use the decoder's. It leaves that at zeros, though, when it loads safetensors of a PyTorch model, which
+    hold the other alone: then the other is what the weights were trained with. A model with neither has zeros twice.
+    """
+    decoders, heads = TIED_DECODER_BIAS
+    if decoders in entries:
+        entry = entries.pop(decoders)
+        if heads not in entries or _read(entry).any():
+            entries[heads] = entry
+
+
+def read_h5(path: str | os.PathLike[str] | Iterable[Path]) -> Mapping[str, np.ndarray]:
+    """Return canonical name -> read-only array, linear weights as ``[out, in]``; each is made when it is asked for.
+
+    Arrays lie over the mapped file where the file allows it, as all that the reference writes do.
+
+    Args:
+        path: The file, or its shards.
+
+    Raises:
+        CheckpointError: A file is damaged, holds other weights than ALBERT's, or points to other files.
+        MissingDependencyError: h5py is not installed.
+    """
+    entries = read_entries([Path(path)] if isinstance(path, (str, os.PathLike)) else path)
+    view = _mapped(entries.values(), mode="r")
+
+    def load(name: str) -> np.ndarray:
+        array = view(entries[name])
+        array.flags.writeable = False
+        return array
+
+    return LazyTensors(entries, load)
+
+
+def torch_tensors(paths: Iterable[Path]) -> Mapping[str, torch.Tensor]:
+    """Return canonical name -> tensor over the privately mapped files, linear weights as ``[out, in]``.
+
+    Raises:
+        CheckpointError: A file is damaged, holds other weights than ALBERT's, or points to other files.
+        MissingDependencyError: h5py or torch is not installed.
+    """
+    require("torch", needed_for="reading weights as torch tensors", extra="onnx")
+    import torch
+
+    entries = read_entries(paths)
+    view = _mapped(entries.values(), mode="c")
+
+    def load(name: str) -> torch.Tensor:
+        array = view(entries[name])
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+    return LazyTensors(entries, load)
+
+
+def stored_names(path: Path) -> set[str]:
+    """Return the names in the files' own spelling, without the model's, as the index of a sharded checkpoint has them.
+
+    Raises:
+        CheckpointError: The file is damaged, or points to other files.
+        MissingDependencyError: h5py is not installed.
+    """
+    with _opened(path) as file:
+        return {keras for keras, _ in _places(path, file)}
+
+
+# --- reading
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    h5py = require("h5py", needed_for=f"reading {path.name}", extra="convert")
+    try:
+        with path.open("rb") as raw:
+            if raw.read(len(LFS_POINTER)) == LFS_POINTER:
+                raise _malformed(path, "a git-lfs pointer instead of the weights", fix="run `git lfs pull`")
+    except OSError as error:
+        raise CheckpointError("the weights must be readable", received=str(error)) from error
+    try:
+        # A lock would keep others from reading, and file systems without locks from being read at all.
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except CheckpointError:
+        raise
+    except Exception as error:  # where the damage leads the HDF5 library is its own affair
+        raise _malformed(path, _told(error)) from error
+
+
+def _places(path: Path, file: Any) -> Iterator[tuple[str, str]]:
+    """Yield (name without the model's, place within the file) of every weight, in the file's order."""
+    import h5py
+
+    layers = _strings(path, file, "layer_names")
+    if layers is None:
+        raise CheckpointError(
+            f"{path.name} must be laid out as transformers writes it",
+            received=f"no layer_names, but {', '.join(sorted(file)[:_LISTED_NAMES]) or 'nothing in it'}",
+            fix="save the model with its own save_pretrained, not with Keras's functions",
+        )
+    for layer in layers:
+        node = _follow(path, file, layer)
+        if isinstance(node, h5py.Dataset):
+            yield layer, layer
+            continue
+        for name in _strings(path, node, "weight_names") or []:
+            yield name.partition("/")[2], f"{layer}/{name}"
+
+
+def _strings(path: Path, node: Any, name: str) -> list[str] | None:
+    """Return an attribute that lists names; a long one is cut into several, numbered from 0. None without it."""
+    values: list[Any] = []
+    if name in node.attrs:
+        values = list(node.attrs[name])
+    elif f"{name}0" in node.attrs:
+        part = 0
+        while f"{name}{part}" in node.attrs:
+            values += list(node.attrs[f"{name}{part}"])
+            part += 1
+    else:
+        return None
+    texts = [value.decode("utf-8") if isinstance(value, bytes) else value for value in values]
+    if not all(isinstance(text, str) for text in texts):
+        raise _malformed(path, f"{name} that are no text")
+    return texts
+
+
+def _follow(path: Path, file: Any, place: str) -> Any:
+    """Return the group or dataset at a place; whatever leads elsewhere, perhaps into another file, is refused."""
+    import h5py
+
+    node = file
+    for part in place.split("/"):
+        link = node.get(part, getlink=True) if part not in ("", ".") and isinstance(node, h5py.Group) else None
+        if link is None:
+            raise _malformed(path, f"no {place}")
+        if not isinstance(link, h5py.HardLink):
+            raise _elsewhere(path, f"a link at {place}")
+        node = node[part]
+    if isinstance(node, h5py.Dataset) and (node.is_virtual or node.external):
+        raise _elsewhere(path, f"data of another file at {place}")
+    return node
+
+
+def _entry(path: Path, file: Any, name: str, place: str) -> Entry:
+    import h5py
+    import numpy as np
+
+    dataset = _follow(path, file, place)
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+        raise _malformed(path, f"no array at {place}")
+    known = {np.dtype(code) for dtype, (code, _) in DTYPES.items() if dtype != "BF16"}
+    if dataset.dtype.newbyteorder("<") not in known:
+        raise CheckpointError(f"{path.name} must hold numbers", received=f"{dataset.dtype} for {name}")
+    offset = dataset.id.get_offset()
+    if offset is not None and offset + dataset.nbytes > path.stat().st_size:
+        raise _malformed(path, f"{name} beyond the end of the file")
+    row = row_of(name)
+    return Entry(path, place, dataset.dtype, dataset.shape, row is not None and row.linear, offset)
+
+
+def _read(entry: Entry) -> np.ndarray:
+    """Read one weight through the library, in a copy."""
+    with _opened(entry.path) as file:
+        array: np.ndarray = _follow(entry.path, file, entry.place)[()]
+    return array.T if entry.linear else array
+
+
+def _mapped(entries: Iterable[Entry], *, mode: Literal["r", "c"]) -> Callable[[Entry], np.ndarray]:
+    """Map the entries' files, read-only or privately, and return what gives an entry's array."""
+    import numpy as np
+
+    try:
+        files = {path: np.memmap(path, dtype=np.uint8, mode=mode) for path in {entry.path for entry in entries}}
+    except OSError as error:
+        raise CheckpointError("the weights must be readable", received=str(error)) from error
+
+    def view(entry: Entry) -> np.ndarray:
+        if entry.offset is None:  # in chunks, compressed, or never written
+            return _read(entry)
+        array: np.ndarray = np.ndarray(entry.stored_shape, entry.dtype, buffer=files[entry.path], offset=entry.offset)
+        return array.T if entry.linear else array
+
+    return view
+
+
+def _told(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+
+def _malformed(path: Path, received: str, *, fix: str = "save or fetch the file again") -> CheckpointError:
+    return CheckpointError(f"{path.name} must be a whole HDF5 file of weights", received=received, fix=fix)
+
+
+def _elsewhere(path: Path, received: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path.name} must hold its weights itself",
+        received=received,
+        fix="save the checkpoint again, or ask the publisher for model.safetensors",
+    )
+
+
+# --- writing
+
+
+def write_h5(
+    path: str | os.PathLike[str], tensors: Mapping[str, Any], *, config: AlbertConfig, architecture: str
+) -> None:
+    """Write ``tf_model.h5``, which transformers' class of that name loads without missing or unexpected weights.
+
+    The same tensors give the same bytes. The file replaces an old one at the end, in one step; of weights that
+    ``tensors`` makes when asked, one is held at a time.
+
+    Args:
+        path: The file.
+        tensors: Name, canonical or as in a bare ``AlbertModel``, -> numpy array, linear ones ``[out, in]``; every
+            parameter of the architecture once. A bare model's pooler may be left out.
+        config: Says which parameters there are.
+        architecture: One of the seven classes, with or without ``TF`` before its name.
+
+    Raises:
+        CheckpointError: A model that the reference's TensorFlow classes do not have, or a failed write.
+        WeightsMismatchError: Other parameters or shapes than the architecture's.
+        MissingDependencyError: h5py is not installed.
+    """
+    h5py = require("h5py", needed_for=f"writing {Path(path).name}", extra="convert")
+    model = f"TF{architecture.removeprefix('TF')}"
+    sources = _checked(tensors, config, model)
+    scope = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", model)).lower()
+    layers: dict[str, list[str]] = {}
+    for name in sorted(sources, key=_order):
+        layers.setdefault(name.partition(".")[0], []).append(name)
+    if "predictions" in layers:
+        # The head of the reference holds the embeddings it is tied to, and so a copy of all of them in its file.
+        layers["predictions"] += [name for name in layers["albert"] if name.startswith("albert.embeddings.")]
+    with replacing(Path(path)) as unfinished, h5py.File(unfinished.name, "w") as file:
+        _write_strings(file, "layer_names", list(layers))
+        file.attrs["backend"] = b"tensorflow"
+        file.attrs["keras_version"] = KERAS_VERSION.encode()
+        for layer in sorted(layers):
+            group = file.create_group(layer)
+            places = {f"{scope}/{keras_name(name)}": name for name in layers[layer]}
+            _write_strings(group, "weight_names", list(places))
+            for place, name in places.items():
+                _write_weight(group, place, name, tensors[sources[name]])
+        _write_strings(file.create_group("top_level_model_weights"), "weight_names", [])
+
+
+def _checked(tensors: Mapping[str, Any], config: AlbertConfig, model: str) -> dict[str, str]:
+    """Return canonical name -> name in ``tensors``, with the decoder's bias beside the head's."""
+    task = next((task for task in TASKS if task.tensorflow_class == model), None)
+    if task is None:
+        raise CheckpointError("tf_model.h5 must be of one of the seven classes", received=model)
+    wanted = parameters(config, task)
+    optional = set(wanted) - set(parameters(config, task, pooler=False))
+    sources = {canonical_name(name): name for name in tensors}
+    decoders, heads = TIED_DECODER_BIAS
+    if heads in sources:
+        sources.pop(decoders, None)  # the same once more
+    unknown = [name for name in wanted if keras_name(name) is None]
+    if unknown:
+        raise CheckpointError(
+            "tf_model.h5 can hold what the reference's TensorFlow models have",
+            received=", ".join(unknown[:_LISTED_NAMES]),
+            fix="save safetensors, which hold relative positions and decoders of their own",
+        )
+    shapes = {name: tuple(tensors[source].shape) for name, source in sources.items()}
+    missing = wanted.keys() - shapes.keys() - optional
+    differing = [
+        f"{name}: {list(shapes[name])} against {list(wanted[name])}"
+        for name in wanted.keys() & shapes.keys()
+        if shapes[name] != wanted[name]
+    ]
+    if missing or differing or shapes.keys() - wanted.keys():
+        raise WeightsMismatchError(
+            f"tf_model.h5 must hold the weights of {model}",
+            missing=missing,
+            unexpected=shapes.keys() - wanted.keys(),
+            mismatched=differing,
+        )
+    if heads in sources:
+        sources[decoders] = sources[heads]
+    return sources
+
+
+def _order(name: str) -> tuple[int, tuple[int, ...], int, bool]:
+    """Return what sorts names as the reference's models make their weights."""
+    path, _, last = name.rpartition(".")
+    numbers = tuple(int(number) for number in re.findall(r"(?:_groups|_layers)\.(\d+)", name))
+    stage = 0 if ".embedding" in name else 1 if numbers else 2
+    return stage, numbers, next(place for place, end in enumerate(_ORDER) if path.endswith(end)), last == "bias"
+
+
+def _write_strings(node: Any, name: str, texts: Sequence[str]) -> None:
+    import numpy as np
+
+    encoded = [text.encode("utf-8") for text in texts]
+    array = np.asarray(encoded)
+    if array.nbytes <= MAX_ATTRIBUTE_BYTES:
+        node.attrs[name] = encoded
+        return
+    count = 2
+    while any(part.nbytes > MAX_ATTRIBUTE_BYTES for part in np.array_split(array, count)):
+        count += 1
+    for number, part in enumerate(np.array_split(array, count)):
+        node.attrs[f"{name}{number}"] = part
+
+
+def _write_weight(group: Any, place: str, name: str, tensor: Any) -> None:
+    import numpy as np
+
+    array = np.asarray(tensor)
+    row = row_of(name)
+    if row is not None and row.linear:
+        array = array.T
+    group.create_dataset(place, array.shape, dtype=array.dtype)[:] = array

@@ -1,0 +1,60 @@
+"""What an application decides by an output, and where two models decide otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from albert_export.tasks import TensorSpec
+
+if TYPE_CHECKING:
+    from albert_export.config import AlbertConfig
+
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+#: Last axes of an output along which one entry is chosen: a word, a label, a choice.
+_CHOSEN_ALONG = ("vocab_size", "num_labels", "choices")
+
+
+def compare_decisions(
+    spec: TensorSpec, config: AlbertConfig, exact: Array, got: Array, real: Mask
+) -> tuple[int, list[float]]:
+    """Count the decisions of one batch, and return the float64 margin of each that the artifact takes otherwise.
+
+    A span's end is the token with the highest score among the real ones of its row; a word, a label or a choice the
+    highest along the last axis; of several labels that may hold at once, each is a decision of its own, by its sign.
+    The margin is the distance from the decision taken to the next best. Vectors are read for none, nor is a number
+    (``num_labels`` 1).
+
+    Args:
+        spec: The output.
+        config: Tells ``problem_type``.
+        exact: The eager model in float64, of the output's shape.
+        got: The artifact, of the same shape.
+        real: The leading axes of that shape: True at real places.
+    """
+    last = spec.axes[-1]
+    if last == "sequence":
+        rows = real.any(-1)
+        exact, got = (np.where(real, values, -np.inf)[rows] for values in (exact, got))
+    elif last in _CHOSEN_ALONG:
+        if last == "choices":
+            rows = real.any(-1)
+            exact, got = (np.where(real, values, -np.inf)[rows] for values in (exact, got))
+        else:
+            exact, got = exact[real], got[real]
+        if last == "num_labels" and config.problem_type == "multi_label_classification":
+            return exact.size, np.abs(exact[(exact > 0) != (got > 0)]).tolist()
+    else:
+        return 0, []
+    if exact.shape[-1] < 2 or not exact.size:
+        return 0, []
+    best, theirs = exact.argmax(-1), got.argmax(-1)
+    flipped = best != theirs
+    if not flipped.any():
+        return best.size, []
+    two = np.sort(exact[flipped], axis=-1)[..., -2:]
+    return best.size, (two[..., 1] - two[..., 0]).tolist()

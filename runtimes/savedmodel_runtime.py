@@ -1,0 +1,228 @@
+"""Running SavedModel artifacts with TensorFlow, on the CPU or an NVIDIA GPU."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from albert_export._tensorflow import import_tensorflow
+from albert_export.errors import BundleError, DeviceError, InputError
+from albert_export.runtimes.devices import parse_device
+from albert_export.runtimes.input_checks import IntArray
+from albert_export.runtimes.processors import restricted_processors
+from albert_export.runtimes.protocol import Array, Runtime, checked_threads
+from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes, not_loadable
+from albert_export.tasks import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from albert_export.bundle import Artifact, Bundle
+    from albert_export.config import AlbertConfig
+
+_log = logging.getLogger("albert_export.runtimes")
+
+#: The signature that is called; the bundle's other one takes int64.
+_SIGNATURE = "serving_default"
+
+
+class SavedModelRuntime(Runtime):
+    """A SavedModel artifact, loaded into TensorFlow.
+
+    Attributes:
+        threads: Threads of one operation, which TensorFlow takes for the whole process when it starts; None where it
+            chose (one for each processor).
+    """
+
+    target: ClassVar[str] = "savedmodel"
+
+    def __init__(
+        self,
+        loaded: Any,
+        tf: Any,
+        *,
+        task: Task,
+        config: AlbertConfig,
+        file: str,
+        device: str,
+        reason: str,
+        threads: int | None,
+    ) -> None:
+        if _SIGNATURE not in loaded.signatures:
+            raise not_loadable(file, f"signatures {', '.join(loaded.signatures) or 'none'}")
+        function = loaded.signatures[_SIGNATURE]
+        inputs, outputs = _declared(function.structured_input_signature[1]), _declared(function.structured_outputs)
+        super().__init__(
+            task=task,
+            config=config,
+            inputs=declared_specs(task.inputs, inputs, "input", file),
+            outputs=declared_specs(task.outputs, outputs, "output", file),
+            sizes=fixed_sizes(task, inputs, file),
+            device=device,
+            reason=reason,
+        )
+        self.threads = threads
+        self._tf = tf
+        self._file = file
+        self._loaded: Any = loaded  # its variables live as long as it does
+        self._function: Any = function
+
+    @classmethod
+    def open(
+        cls, bundle: Bundle, artifact: Artifact, *, device: str = "auto", threads: int | None = None
+    ) -> SavedModelRuntime:
+        """Load a SavedModel artifact; see :meth:`Runtime.open`.
+
+        ``device="auto"`` takes the first GPU that TensorFlow sees, and else the CPU.
+        """
+        return cls.open_file(
+            bundle.file(artifact),
+            task=bundle.task,
+            config=bundle.config,
+            device=device,
+            threads=threads,
+        )
+
+    @classmethod
+    def open_file(
+        cls,
+        path: Path,
+        *,
+        task: Task,
+        config: AlbertConfig,
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> SavedModelRuntime:
+        """Load a SavedModel that is not, or not yet, part of a bundle.
+
+        Args:
+            path: Its ``saved_model.pb``; the variables lie beside it.
+            task: The head that it computes.
+            config: Its configuration.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            threads: See :meth:`Runtime.open`.
+
+        Raises:
+            DeviceError: The device is not there.
+            MissingDependencyError: tensorflow is not installed.
+            BundleError: TensorFlow cannot load the directory, or it is no model of this task.
+            InputError: ``device`` or ``threads`` is no value of its kind, or TensorFlow already runs with others.
+        """
+        kind, index = parse_device(device)
+        asked, threads = checked_threads(threads), None
+        tf = import_tensorflow(needed_for="running SavedModel artifacts")
+        place, device, reason = _place(tf, kind, index)
+        threads = _use_threads(tf, asked)
+        try:
+            with tf.device(place):
+                loaded = tf.saved_model.load(str(path.parent))
+        except (OSError, ValueError, RuntimeError, TypeError, tf.errors.OpError) as error:
+            raise not_loadable(path.name, _told(error), by=f"that TensorFlow {tf.__version__} loads") from error
+        _log.info("%s runs on %s: %s", path.name, device, reason)
+        return cls(
+            loaded,
+            tf,
+            task=task,
+            config=config,
+            file=path.name,
+            device=device,
+            reason=reason,
+            threads=threads,
+        )
+
+    def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
+        function = self._function  # close() in another thread takes the attribute away, and not this reference
+        if function is None:
+            self._check_open()
+        tf = self._tf
+        kind, index = parse_device(self.device)
+        try:
+            with tf.device(_DEVICE_NAMES[kind].format(index)):
+                outputs = function(**{name: tf.constant(values) for name, values in inputs.items()})
+            return {spec.name: outputs[spec.name].numpy() for spec in self.outputs}
+        except tf.errors.ResourceExhaustedError as error:
+            raise DeviceError(
+                f"{self.device} must have the memory for a run of {_shape(inputs)} ids",
+                received=_told(error),
+                fix="run fewer or shorter rows at a time",
+            ) from error
+        except tf.errors.OpError as error:
+            raise BundleError(
+                f"{self._file} must compute a run of {_shape(inputs)} ids", received=_told(error), fix="export it again"
+            ) from error
+
+    def _release(self) -> None:
+        self._function = None
+        self._loaded = None
+
+    def describe(self) -> dict[str, Any]:
+        """Say in JSON values what runs where."""
+        return {
+            "target": self.target,
+            "task": self.task.name,
+            "file": self._file,
+            "device": self.device,
+            "reason": self.reason,
+            "signature": _SIGNATURE,
+            "threads": self.threads,
+            "versions": {"tensorflow": str(self._tf.__version__)},
+        }
+
+
+_DEVICE_NAMES = {"cpu": "/CPU:0", "cuda": "/GPU:{}"}
+
+
+def _place(tf: Any, kind: str, index: int) -> tuple[str, str, str]:
+    """Return TensorFlow's name of the device, ours, and why it was chosen."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if kind == "cuda" and index >= len(gpus):
+        raise DeviceError(
+            f"device cuda:{index} needs an NVIDIA GPU that TensorFlow sees",
+            received=f"TensorFlow {tf.__version__} with {len(gpus)} GPUs",
+            fix="check nvidia-smi; pip install 'tensorflow[and-cuda]' brings the libraries",
+        )
+    if kind == "cpu" or (kind == "auto" and not gpus):
+        return "/CPU:0", "cpu", "asked for" if kind == "cpu" else "TensorFlow sees no GPU"
+    for gpu in gpus:
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)  # else it takes all of the memory at once
+        except RuntimeError as error:
+            _log.info("%s was in use before: %s", gpu.name, error)
+    name = "cuda" if index == 0 else f"cuda:{index}"
+    return f"/GPU:{index}", name, "asked for" if kind == "cuda" else "TensorFlow sees a GPU"
+
+
+def _use_threads(tf: Any, asked: int | None) -> int | None:
+    """Set the threads of the process, where they are not those already; return how many it has, None for its choice."""
+    wanted = asked or restricted_processors()
+    now = int(tf.config.threading.get_intra_op_parallelism_threads()) or None
+    if wanted is None or wanted == now:
+        return now
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(wanted)
+    except RuntimeError as error:
+        if asked is None:
+            return now
+        raise InputError(
+            "TensorFlow takes its threads once, for the whole process",
+            received=f"threads={asked} after it started with {now or 'its own choice'}",
+            fix="give threads when the first model is loaded, or leave it out",
+        ) from error
+    return wanted
+
+
+def _declared(specs: Mapping[str, Any]) -> dict[str, Declared]:
+    return {
+        name: Declared(spec.dtype.name, [] if spec.shape.rank is None else spec.shape.as_list())
+        for name, spec in specs.items()
+    }
+
+
+def _shape(inputs: Mapping[str, IntArray]) -> str:
+    return "x".join(map(str, inputs["input_ids"].shape))
+
+
+def _told(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
