@@ -61,6 +61,9 @@ def trace_function(
 ) -> Any:
     """Trace ``model`` as it is; the concrete function reads the model's own variables.
 
+    Whoever saves it must have what it saves track them, as in ``tf.Module().weights = [one.value for one in
+    model.weights]``.
+
     Args:
         model: An eager TensorFlow ALBERT with the task's head; unchanged afterwards.
         task: Names and axes of inputs and outputs.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from albert_export._native_noise import Caught, caught_stderr
 from albert_export._tensorflow import import_tensorflow
 from albert_export.errors import ExportError
 
@@ -21,41 +19,19 @@ _LOG_PREFIX = re.compile(r"^(?:[IWEF]\d{4} [\d:.]+\s+\d+ \S+\] |\d{4}-\d\d-\d\d 
 _NOISE = re.compile(r"^(?:[IW]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IW] |WARNING:|INFO:|I0000|W0000|\s*$)")
 
 
-class Noise:
-    """What has been written to the standard error, meanwhile."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def lines(self) -> list[str]:
-        """Return the lines that may tell why something failed."""
-        self._file.seek(0)
-        text = self._file.read().decode("utf-8", errors="replace")
-        return [_LOG_PREFIX.sub("", line).strip() for line in text.splitlines() if not _NOISE.match(line)]
-
-
 @contextmanager
-def quiet() -> Iterator[Noise]:
-    """Keep what compiled code writes to the standard error, and TensorFlow's Python loggers, from the user.
-
-    The standard error is one for the whole process: what other threads write to it meanwhile is kept away as well.
-    """
+def quiet() -> Iterator[Caught]:
+    """Keep from the user what compiled code writes to the standard error, and what TensorFlow's Python loggers say."""
     loggers = [logging.getLogger(name) for name in ("absl", "tensorflow")]
     levels = [logger.level for logger in loggers]
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as file:
-        kept = os.dup(2)
-        try:
-            os.dup2(file.fileno(), 2)
-            for logger in loggers:
-                logger.setLevel(logging.ERROR)
-            yield Noise(file)
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with caught_stderr() as caught:
+            yield caught
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def convert(function: Any) -> bytes:
@@ -68,6 +44,7 @@ def convert(function: Any) -> bytes:
         ExportError: An operator has no builtin sibling, or the converter failed; the message names the operator, or
             gives the last line that tells something.
     """
+    failure: Exception | None = None
     with quiet() as noise:
         try:
             # Without a trackable object: with one, the converter goes through a SavedModel in a temporary directory,
@@ -75,10 +52,16 @@ def convert(function: Any) -> bytes:
             converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
             flatbuffer: bytes = converter.convert()
-        except Exception as error:
-            # The converter raises errors of many kinds, and some say nothing beyond what was logged.
-            raise _refusal(str(error), noise.lines()) from error
+        except Exception as error:  # noqa: BLE001 -- of many kinds, and some say nothing beyond what was logged
+            failure = error
+    if failure is not None:
+        raise _refusal(str(failure), _telling(noise.text)) from failure
     return flatbuffer
+
+
+def _telling(logged: str) -> list[str]:
+    """Return the lines that may tell why something failed."""
+    return [_LOG_PREFIX.sub("", line).strip() for line in logged.splitlines() if not _NOISE.match(line)]
 
 
 def _refusal(message: str, logged: list[str]) -> ExportError:

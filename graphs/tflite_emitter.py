@@ -21,7 +21,14 @@ from albert_export.graphs.tflite_file import LARGEST_FILE, write_tflite
 from albert_export.graphs.tflite_graph import StoredWeight, TFLiteGraph, schema
 from albert_export.graphs.tflite_integer import quantize_layers
 from albert_export.graphs.tflite_metadata import ENTRY, append_files, metadata_buffer, packed_files
-from albert_export.graphs.tflite_passes import Pass, bind_weights, check_builtin, drop_unused, write_dense_layers
+from albert_export.graphs.tflite_passes import (
+    Pass,
+    bind_weights,
+    check_builtin,
+    drop_unused,
+    name_plainly,
+    write_dense_layers,
+)
 from albert_export.graphs.tflite_quantization import halve_weights, quantize_weights
 from albert_export.graphs.tflite_sharing import sharing_of
 from albert_export.tasks import Task, TensorSpec
@@ -77,6 +84,7 @@ def emit_tflite(
     if reader is not None:
         check_layers(reader, layers)
         wanted = compat_sizes(reader, task, wanted)
+    _check_sequence(wanted.get("sequence"), config)
     progress(f"tracing {task.tensorflow_class}, layers {layers}")
     traced = trace(model, task, layers=layers, sizes=wanted)
     progress("converting to TFLite")
@@ -116,6 +124,12 @@ def emit_tflite(
     )
 
 
+def _check_sequence(sequence: int | None, config: AlbertConfig) -> None:
+    longest = int(config.max_position_embeddings)
+    if sequence is not None and sequence > longest:
+        raise ExportError(f"sequence must be at most {longest}, the positions of this model", received=sequence)
+
+
 def _loops(config: AlbertConfig) -> list[str]:
     layers = range(config.num_hidden_layers)
     repeats = Counter(int(layer / (config.num_hidden_layers / config.num_hidden_groups)) for layer in layers)
@@ -152,7 +166,7 @@ def _pipeline(
     elif precision != "fp32":
         raise ExportError("TFLite's precision must be fp32, fp16 or int8", received=precision)
     # Last: what the others left behind.
-    passes.append(("drop_unused", drop_unused))
+    passes += [("drop_unused", drop_unused), ("name_plainly", name_plainly)]
     return passes
 
 

@@ -7,6 +7,7 @@ loop and what stands before it, share one buffer.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from albert_export._imports import require
+from albert_export._tensorflow import import_tensorflow
 
-schema: Any = require(
-    "tensorflow.lite.python.schema_py_generated", needed_for="exporting to TFLite", extra="tensorflow"
-)
+import_tensorflow(needed_for="exporting to TFLite")
+schema: Any = importlib.import_module("tensorflow.lite.python.schema_py_generated")
 
 Operators: Any = schema.BuiltinOperator
 Types: Any = schema.TensorType

@@ -43,7 +43,7 @@ def quantize_layers(graph: TFLiteGraph, feeds: Iterable[Feed], *, per_row: bool)
     groups = _groups(graph, integer)
     moved = {(number, operator.outputs[0]) for number, operator in integer if _moves(graph, operator)}
     found = ranges(graph, sorted(groups.keys() - moved), feeds)
-    merged: dict[Place, list[tuple[float, float]]] = defaultdict(list)
+    merged: defaultdict[Place, list[tuple[float, float]]] = defaultdict(list)
     for place, span in found.items():
         merged[groups[place]].append(span)
     spans = {root: (min(low for low, _ in all_), max(high for _, high in all_)) for root, all_ in merged.items()}
@@ -56,7 +56,8 @@ def quantize_layers(graph: TFLiteGraph, feeds: Iterable[Feed], *, per_row: bool)
 def activation_parameters(low: float, high: float) -> tuple[float, int]:
     """Return scale and zero point with which int8 spans ``low`` to ``high``; 0 is always among its numbers."""
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = float(np.float32(max((high - low) / 255.0, np.finfo(np.float32).tiny)))
+    smallest = float(np.finfo(np.float32).tiny)
+    scale = float(np.float32(max((high - low) / 255.0, smallest)))
     return scale, int(np.clip(np.rint(-128.0 - low / scale), -128, 127))
 
 

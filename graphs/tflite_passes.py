@@ -81,42 +81,37 @@ def write_dense_layers(graph: TFLiteGraph) -> bool:
     something reads it as it is; a table of embeddings that is also the decoder already lies as [out, in].
     """
     wanted: dict[int, set[bool]] = defaultdict(set)
-    products: list[tuple[Subgraph, Any, int, bool]] = []
     for subgraph, operator in graph.walk():
-        product = _product(graph, subgraph, operator)
         for place, index in enumerate(operator.inputs):
             if subgraph.weight(index) is None:
                 continue
-            buffer = subgraph.tensor(index).buffer
-            if product is not None and place == product[0]:
-                wanted[buffer].add(product[1])
-                products.append((subgraph, operator, place, product[1]))
-            elif not (graph.code(operator) == Operators.TRANSPOSE and _only_turns(graph, subgraph, operator)):
-                wanted[buffer].add(False)
-            else:
-                wanted[buffer].add(True)
+            turns = _turns(graph, subgraph, operator) if place == 1 else None
+            folds = graph.code(operator) == Operators.TRANSPOSE and _only_turns(graph, subgraph, operator)
+            wanted[subgraph.tensor(index).buffer].add(folds if turns is None else turns)
     turned = {buffer for buffer, turns in wanted.items() if turns == {True}}
     for buffer in turned:
         graph.weights[buffer] = graph.weights[buffer].turned()
     for subgraph in graph.subgraphs:
         for index, tensor in enumerate(subgraph.raw.tensors):
             if tensor.buffer in turned:
-                tensor.shape = np.array(subgraph.shape(index)[::-1], dtype=np.int32)
+                subgraph.set_shape(index, subgraph.shape(index)[::-1])
     for subgraph, operator in graph.walk(Operators.TRANSPOSE):
         if subgraph.tensor(operator.inputs[0]).buffer in turned:
             subgraph.redirect(operator.outputs[0], operator.inputs[0])
             subgraph.remove(operator)
-            products += [(subgraph, one, 1, True) for one in subgraph.readers(operator.inputs[0])]
     changed = False
-    for subgraph, operator, _, turns in products:
-        if turns == (subgraph.tensor(operator.inputs[1]).buffer in turned):
+    for subgraph, operator in graph.walk(Operators.BATCH_MATMUL, Operators.FULLY_CONNECTED):
+        turns = _turns(graph, subgraph, operator)
+        # FULLY_CONNECTED reads [out, in] already, from a weight that was transposed before it or that lies so.
+        fits = graph.code(operator) == Operators.FULLY_CONNECTED
+        if turns is not None and (fits or turns == (subgraph.tensor(operator.inputs[1]).buffer in turned)):
             _write_dense(graph, subgraph, operator)
             changed = True
     return changed
 
 
-def _product(graph: TFLiteGraph, subgraph: Subgraph, operator: Any) -> tuple[int, bool] | None:
-    """Return where a product reads a weight, and whether FULLY_CONNECTED would read it the other way round."""
+def _turns(graph: TFLiteGraph, subgraph: Subgraph, operator: Any) -> bool | None:
+    """Return whether FULLY_CONNECTED reads the weight the other way round than this product; None for no product."""
     code = graph.code(operator)
     if code not in (Operators.BATCH_MATMUL, Operators.FULLY_CONNECTED):
         return None
@@ -124,8 +119,8 @@ def _product(graph: TFLiteGraph, subgraph: Subgraph, operator: Any) -> tuple[int
     if weight is None or len(weight.shape) != 2:
         return None
     if code == Operators.FULLY_CONNECTED:
-        return 1, False
-    return None if operator.builtinOptions.adjX else (1, not operator.builtinOptions.adjY)
+        return False
+    return None if operator.builtinOptions.adjX else not operator.builtinOptions.adjY
 
 
 def _only_turns(graph: TFLiteGraph, subgraph: Subgraph, operator: Any) -> bool:
@@ -162,7 +157,7 @@ def _write_dense(graph: TFLiteGraph, subgraph: Subgraph, operator: Any) -> None:
     added = readers[0]
     if graph.code(added) != Operators.ADD or added.builtinOptions.fusedActivationFunction:
         return
-    bias = next(index for index in added.inputs if index != made.outputs[0])
+    bias = next((index for index in added.inputs if index != made.outputs[0]), -1)
     weight = subgraph.weight(bias)
     if weight is not None and weight.shape == subgraph.shape(made.inputs[1])[:1]:
         made.inputs[2] = bias
@@ -239,6 +234,30 @@ def _merge_codes(graph: TFLiteGraph) -> bool:
     graph.model.operatorCodes = [old[index] for index in used]
     graph.__dict__.pop("_codes", None)
     return len(used) < len(old)
+
+
+def name_plainly(graph: TFLiteGraph) -> bool:
+    """Name loops by their number, and tensors by what computes them.
+
+    The converter's names contain the model's, which Keras numbers through within a process: the same export would give
+    other bytes the second time.
+    """
+    for number, (_, loop) in enumerate(graph.walk(Operators.WHILE)):
+        options = loop.builtinOptions
+        graph.subgraphs[options.condSubgraphIndex].raw.name = f"loop_{number}_condition"
+        graph.subgraphs[options.bodySubgraphIndex].raw.name = f"loop_{number}_body"
+    graph.main.raw.name = "main"
+    for subgraph in graph.subgraphs:
+        kinds = {
+            index: operator_name(graph.model.operatorCodes[operator.opcodeIndex]).lower()
+            for operator in subgraph.operators
+            for index in operator.outputs
+        }
+        for index, tensor in enumerate(subgraph.raw.tensors):
+            weight = subgraph.weight(index)
+            kind = kinds.get(index, "input" if index in subgraph.raw.inputs else "constant")
+            tensor.name = f"{kind}_{index}" if weight is None else weight.name
+    return True
 
 
 def check_builtin(graph: TFLiteGraph) -> None:

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from albert_export.errors import ExportError
+from albert_export.graphs.tf_tracing import trace, trace_function
+from albert_export.tasks import TASKS, get_task
+from tests.graphs.tf_models import eager_outputs, inputs, tiny_model, worst_relative_error
+
+QA = get_task("question-answering")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model(QA)
+
+
+def nodes(function, *, of_bodies: bool = True) -> list[str]:
+    """Return the kind of every node, those of loop bodies and other functions included."""
+    definition = function.graph.as_graph_def()
+    kinds = [node.op for node in definition.node]
+    if of_bodies:
+        kinds += [node.op for inner in definition.library.function for node in inner.node_def]
+    return kinds
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+def test_a_traced_function_computes_what_the_model_does(model, layers, dtype):
+    function = trace_function(model, QA, layers=layers, sizes={}, input_dtype=dtype)
+    for batch, sequence in ((1, 1), (2, 9), (3, 24)):
+        feed = inputs(QA, batch, 1, sequence)
+        found = function(**{name: tf.constant(array, dtype=dtype) for name, array in feed.items()})
+        assert list(found) == [spec.name for spec in QA.outputs]
+        expected = eager_outputs(model, QA, feed)
+        assert worst_relative_error([value.numpy() for value in found.values()], expected) < 1e-5
+        assert worst_relative_error([value.numpy() for value in found.values()][::-1], expected) > 0.1
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_inputs_have_the_names_order_and_axes_of_the_task(task):
+    function = trace(tiny_model(task), task, layers="rolled", sizes={"batch": 2}).function
+    specs = function.structured_input_signature[0][:3]
+    assert [spec.name for spec in specs] == ["input_ids", "attention_mask", "token_type_ids"]
+    assert {tuple(spec.shape) for spec in specs} == {(2, *[None] * (len(task.inputs[0].axes) - 1))}
+    assert {spec.dtype for spec in specs} == {tf.int32}
+    assert len(function.structured_outputs) == len(task.outputs)
+
+
+def test_each_group_is_one_loop_with_one_copy_of_the_layer():
+    grouped = tiny_model(QA, num_hidden_groups=2, inner_group_num=2)
+    rolled = nodes(trace(grouped, QA, layers="rolled", sizes={}).function)
+    unrolled = nodes(trace(grouped, QA, layers="unrolled", sizes={}).function)
+    assert sum(kind in ("While", "StatelessWhile") for kind in rolled) == 2
+    assert sum(kind in ("While", "StatelessWhile") for kind in unrolled) == 0
+    assert rolled.count("Softmax") == 2 * 2
+    assert unrolled.count("Softmax") == 4 * 2
+
+
+def test_weights_are_inputs_and_nothing_is_captured(model):
+    traced = trace(model, QA, layers="rolled", sizes={})
+    assert not traced.function.captured_inputs
+    largest = max(len(node.SerializeToString()) for node in traced.function.graph.as_graph_def().node)
+    assert largest < 2000, "a weight is written into the graph"
+    # the twin: a function for SavedModel reads the model's own variables
+    assert trace_function(model, QA, layers="rolled", sizes={}).captured_inputs
+    for weight in traced.weights.values():
+        assert weight.read().shape == weight.shape
+
+
+def test_the_model_is_as_before_after_tracing(model):
+    feed = inputs(QA, 2, 1, 8)
+    before = eager_outputs(model, QA, feed)
+    trace(model, QA, layers="rolled", sizes={})
+    assert "run_layers" not in vars(model.albert.encoder)
+    for one, other in zip(eager_outputs(model, QA, feed), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_cannot_be_traced_is_one_error_and_leaves_the_model(model, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise ValueError("no such shape")
+
+    monkeypatch.setattr(type(model.albert.encoder.albert_layer_groups[0]), "call", refuse)
+    with pytest.raises(ExportError, match=r"able to trace TFAlbertForQuestionAnswering.*no such shape"):
+        trace(model, QA, layers="rolled", sizes={})
+    assert "run_layers" not in vars(model.albert.encoder)

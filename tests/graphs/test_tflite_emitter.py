@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from albert_export.errors import ExportError, UnknownNameError
+from albert_export.graphs import tflite_emitter
+from albert_export.graphs.tflite_emitter import emit_tflite
+from albert_export.graphs.tflite_graph import Operators, TFLiteGraph
+from albert_export.tasks import TASKS, get_task
+from tests.graphs.tf_models import (
+    SHAPES,
+    eager_outputs,
+    inputs,
+    litert_outputs,
+    signal_to_noise,
+    tiny_model,
+    worst_relative_error,
+)
+
+QA = get_task("question-answering")
+MLM = get_task("fill-mask")
+CLASSES = get_task("text-classification")
+
+#: float32 noise of a tiny model with large weights; a wrong graph is off by more than a tenth.
+NOISE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model(QA)
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    return [inputs(QA, batch, 1, sequence) for batch, sequence in ((1, 24), (2, 16), (1, 7), (1, 3))]
+
+
+def worst(path, model, task, shapes=SHAPES) -> float:
+    feeds = [inputs(task, *shape) for shape in shapes]
+    return max(worst_relative_error(litert_outputs(path, feed), eager_outputs(model, task, feed)) for feed in feeds)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_every_task_equals_the_eager_model_at_every_shape(task, tmp_path):
+    model, path = tiny_model(task), tmp_path / "model.tflite"
+    emitted = emit_tflite(model, task, path)
+    assert worst(path, model, task) < NOISE
+    assert worst(path, tiny_model(task, seed=8), task, SHAPES[1:2]) > 0.1
+    assert emitted.files == (path,)
+    assert emitted.sharing.ratio == 1.0
+    assert [spec["name"] for spec in emitted.inputs] == ["input_ids", "attention_mask", "token_type_ids"]
+    assert {spec["dtype"] for spec in emitted.inputs} == {"int32"}
+    assert emitted.inputs[0]["shape"] == list(task.inputs[0].axes)
+    assert [spec["name"] for spec in emitted.outputs] == [spec.name for spec in task.outputs]
+    assert emitted.facts["operators"]["WHILE"] == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"num_hidden_groups": 2, "inner_group_num": 2},
+        {"hidden_act": "gelu"},
+        {"hidden_act": "relu"},
+        {"hidden_act": "silu"},
+        {"position_embedding_type": "relative_key_query"},
+    ],
+    ids=lambda changes: "-".join(map(str, changes.values())),
+)
+def test_every_form_of_the_layer_equals_the_eager_model(changes, tmp_path):
+    model, path = tiny_model(QA, **changes), tmp_path / "model.tflite"
+    emitted = emit_tflite(model, QA, path)
+    assert worst(path, model, QA) < NOISE
+    groups = changes.get("num_hidden_groups", 1)
+    assert emitted.facts["operators"]["WHILE"] == groups
+    assert emitted.facts["loops"] == [f"group {group} x {4 // groups}" for group in range(groups)]
+
+
+def test_an_untied_decoder_is_a_weight_of_its_own(tmp_path):
+    model, path = tiny_model(MLM, tie_word_embeddings=False), tmp_path / "model.tflite"
+    tied = emit_tflite(tiny_model(MLM), MLM, tmp_path / "tied.tflite")
+    untied = emit_tflite(model, MLM, path)
+    assert worst(path, model, MLM) < NOISE
+    assert untied.sharing.unique_parameter_bytes - tied.sharing.unique_parameter_bytes == 200 * 16 * 4
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_unrolled_is_one_subgraph_with_each_weight_once(model, precision, tmp_path):
+    path = tmp_path / "model.tflite"
+    emitted = emit_tflite(model, QA, path, layers="unrolled", precision=precision)
+    rolled = emit_tflite(model, QA, tmp_path / "rolled.tflite", precision=precision)
+    assert emitted.facts["subgraphs"] == 1
+    assert rolled.facts["subgraphs"] == 3
+    assert emitted.facts["operators"]["SOFTMAX"] == 4
+    assert emitted.sharing.stored_weight_bytes == rolled.sharing.stored_weight_bytes
+    for shape in SHAPES:
+        feed = inputs(QA, *shape)
+        assert worst_relative_error(litert_outputs(path, feed), litert_outputs(rolled.files[0], feed)) < NOISE
+
+
+def test_fixed_sizes_are_the_only_ones(model, tmp_path):
+    path = tmp_path / "model.tflite"
+    emitted = emit_tflite(model, QA, path, sizes={"batch": 1, "sequence": 16})
+    assert emitted.inputs[0]["shape"] == [1, 16]
+    assert emitted.traced_sizes == {"batch": 1, "sequence": 16}
+    assert "SHAPE" not in emitted.facts["operators"]
+    assert worst(path, model, QA, [(1, 1, 16)]) < NOISE
+    with pytest.raises(ExportError, match=r"sequence must be at most 24.*received 25"):
+        emit_tflite(model, QA, tmp_path / "long.tflite", sizes={"sequence": 25})
+
+
+#: dB; what a weight of 11 and of 8 bits leaves, with a margin, on these weights, which are harsher than trained ones.
+@pytest.mark.parametrize(("precision", "calibrated", "least"), [("fp16", 0, 50), ("int8", 0, 20), ("int8", 1, 20)])
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+def test_lower_precisions_come_near(model, calibration, precision, calibrated, least, layers, tmp_path):
+    path = tmp_path / "model.tflite"
+    given = calibration if calibrated else None
+    emitted = emit_tflite(model, QA, path, layers=layers, precision=precision, calibration=given)
+    feed = inputs(QA, 2, 1, 16)
+    expected = eager_outputs(model, QA, feed)
+    assert signal_to_noise(litert_outputs(path, feed), expected) > least
+    assert signal_to_noise(litert_outputs(path, feed), eager_outputs(tiny_model(QA, seed=8), QA, feed)) < 10
+    assert [one.dtype for one in litert_outputs(path, feed)] == [np.float32] * 2
+    emitted.sharing.check("nothing")
+    assert ("QUANTIZE" in emitted.facts["operators"]) == bool(calibrated)
+    alone = {name: array[1:] for name, array in feed.items()}
+    np.testing.assert_allclose(litert_outputs(path, alone)[0], litert_outputs(path, feed)[0][1:], rtol=1e-4, atol=1e-5)
+
+
+def test_int8_files_take_a_quarter_and_keep_a_tied_decoder_once(tmp_path):
+    model = tiny_model(MLM, vocab_size=20_000)
+    whole = emit_tflite(model, MLM, tmp_path / "whole.tflite")
+    # A scale and a zero point are 12 bytes: much for the 16 of a row of this table, little for the 128 of a real one.
+    for compat, sizes, share in ((None, None, 0.5), ("task-library", {"sequence": 16}, 0.3)):
+        path = tmp_path / f"{compat}.tflite"
+        small = emit_tflite(model, MLM, path, precision="int8", compat=compat, sizes=sizes)
+        assert small.sharing.stored_weight_bytes < share * whole.sharing.stored_weight_bytes
+        assert small.facts["compat"] == compat
+        feed = inputs(MLM, 1, 1, 16)
+        assert signal_to_noise(litert_outputs(path, feed), eager_outputs(model, MLM, feed)) > 15
+
+
+def test_calibration_sees_every_iteration_of_the_loop(model, calibration):
+    from albert_export.graphs.tflite_calibration import ranges
+    from albert_export.graphs.tflite_passes import bind_weights, drop_unused, write_dense_layers
+
+    traced = tflite_emitter.trace(model, QA, layers="rolled", sizes={})
+    graph = TFLiteGraph(tflite_emitter.convert(traced.function))
+    bind_weights(graph, {n: tflite_emitter.StoredWeight(w.name, w.read, w.shape) for n, w in traced.weights.items()})
+    write_dense_layers(graph)
+    drop_unused(graph)
+    subgraph, gelu = next(graph.walk(Operators.GELU))
+    place = (graph.subgraphs.index(subgraph), gelu.inputs[0])
+    found = ranges(graph, [place], calibration)[place]
+    spans = [layer_spans(model, feed) for feed in calibration]
+    expected = (min(low for one in spans for low, _ in one), max(high for one in spans for _, high in one))
+    assert found == pytest.approx(expected, rel=1e-4)
+    # the twin: the last iteration alone has another range
+    last = (min(one[-1][0] for one in spans), max(one[-1][1] for one in spans))
+    assert found != pytest.approx(last, rel=1e-2)
+
+
+def layer_spans(model, feed) -> list[tuple[float, float]]:
+    """Return the least and the largest input of GELU in each layer."""
+    encoder = model.albert.encoder
+    layer = encoder.albert_layer_groups[0].albert_layers[0]
+    seen: list[tuple[float, float]] = []
+    activation = layer.activation
+
+    def watching(x):
+        seen.append((float(tf.reduce_min(x)), float(tf.reduce_max(x))))
+        return activation(x)
+
+    layer.activation = watching
+    try:
+        eager_outputs(model, QA, feed)
+    finally:
+        layer.activation = activation
+    return seen
+
+
+def test_other_calibration_gives_other_steps(model, calibration, tmp_path):
+    for name, feeds in (("one", calibration), ("other", calibration[:1])):
+        emit_tflite(model, QA, tmp_path / name, precision="int8", calibration=feeds)
+    assert (tmp_path / "one").read_bytes() != (tmp_path / "other").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("feeds", "message"),
+    [
+        ([], "at least one input"),
+        ([{"input_ids": np.ones((1, 3), dtype=np.int32)}], "calibration inputs must be attention_mask, input_ids"),
+        ([{name: np.full((1, 3), 999, dtype=np.int32) for name in inputs(QA, 1, 1, 3)}], "must run on the calibration"),
+    ],
+)
+def test_calibration_inputs_are_checked(model, feeds, message, tmp_path):
+    with pytest.raises(ExportError, match=message) as raised:
+        emit_tflite(model, QA, tmp_path / "model.tflite", precision="int8", calibration=feeds)
+    assert "\n" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "int4"}, "fp32, fp16 or int8; received int4"),
+        ({"calibration": []}, "calibration serves precision int8"),
+        ({"compat": "mediapipe"}, "takes layers unrolled"),
+        ({"compat": "task-library", "sizes": {"sequence": 128}}, "takes sequence 384.*received 128"),
+        ({"compat": "task-library", "sizes": {"batch": 2}}, "takes batch 1"),
+        ({"largest": 1000}, "at most 1000 bytes"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_and_writes_nothing(model, options, message, tmp_path):
+    with pytest.raises(ExportError, match=message) as raised:
+        emit_tflite(model, QA, tmp_path / "model.tflite", **options)
+    assert "\n" not in str(raised.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_reader_is_named(model, tmp_path):
+    with pytest.raises(UnknownNameError, match="task-library, mediapipe"):
+        emit_tflite(model, QA, tmp_path / "model.tflite", compat="task-libary")
+
+
+def test_a_reader_gets_its_sizes_and_old_operators(tmp_path):
+    model = tiny_model(QA, max_position_embeddings=400)
+    path = tmp_path / "model.tflite"
+    emitted = emit_tflite(model, QA, path, precision="int8", compat="task-library")
+    assert emitted.inputs[0]["shape"] == [1, 384]
+    assert emitted.facts["operator_versions"]["FULLY_CONNECTED"] <= 11
+    assert emitted.facts["operators"]["WHILE"] == 1
+    usual = emit_tflite(model, QA, tmp_path / "usual.tflite", precision="int8")
+    assert usual.facts["operator_versions"]["FULLY_CONNECTED"] == 12
+    feed = inputs(QA, 1, 1, 384)
+    assert signal_to_noise(litert_outputs(path, feed), eager_outputs(model, QA, feed)) > 15
+
+
+def test_the_signature_and_the_metadata_name_everything(tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    model, path = tiny_model(CLASSES, id2label={0: "no", 1: "maybe", 2: "yes"}), tmp_path / "model.tflite"
+    emit_tflite(model, CLASSES, path, metadata={"source": "here"})
+    interpreter = Interpreter(str(path))
+    names = interpreter.get_signature_list()["serving_default"]
+    assert sorted(names["inputs"]) == ["attention_mask", "input_ids", "token_type_ids"]
+    assert names["outputs"] == ["logits"]
+    runner = interpreter.get_signature_runner()
+    feed = inputs(CLASSES, 2, 1, 7)
+    assert worst_relative_error([runner(**feed)["logits"]], eager_outputs(model, CLASSES, feed)) < NOISE
+    graph = TFLiteGraph(path.read_bytes())
+    entries = {entry.name: bytes(graph.model.buffers[entry.buffer].data) for entry in graph.model.metadata}
+    own = json.loads(entries[b"albert_export"])
+    assert own["source"] == "here"
+    assert own["layers"] == "rolled"
+    assert json.loads(own["labels"]) == {"0": "no", "1": "maybe", "2": "yes"}
+
+
+def test_nothing_is_printed_or_left_behind(model, calibration, tmp_path, monkeypatch, capfd):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    emit_tflite(model, QA, tmp_path / "model.tflite", precision="int8", calibration=calibration)
+    assert capfd.readouterr() == ("", "")
+    assert not list(scratch.iterdir())
+
+
+def digests(directory: Path) -> str:
+    """Emit in several precisions and return a digest of all files."""
+    model = tiny_model(QA)
+    feeds = [inputs(QA, 1, 1, 16)]
+    digest = hashlib.sha256()
+    for layers, precision, given in (
+        ("rolled", "fp32", None),
+        ("unrolled", "fp16", None),
+        ("rolled", "int8", None),
+        ("rolled", "int8", feeds),
+    ):
+        path = directory / f"{layers}{precision}{given is None}.tflite"
+        emit_tflite(model, QA, path, layers=layers, precision=precision, calibration=given)
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def test_the_same_inputs_give_the_same_bytes_in_another_process(tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    command = "import sys, pathlib; from tests.graphs.test_tflite_emitter import digests; "
+    command += "print(digests(pathlib.Path(sys.argv[1])))"
+    root = Path(__file__).parents[2]
+    found = subprocess.run(
+        [sys.executable, "-c", command, str(other)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": "123"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split()[-1] == digests(tmp_path)
