@@ -9,11 +9,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 class Caught:
-    """What was printed; filled in when the block ends.
+    """What was printed; complete when the block has ended.
 
     Attributes:
         text: All of it.
@@ -22,19 +22,13 @@ class Caught:
     def __init__(self) -> None:
         self.text = ""
 
-    @property
-    def last_line(self) -> str:
-        """The last line that says something."""
-        lines = [line.strip() for line in self.text.splitlines() if line.strip()]
-        return lines[-1] if lines else ""
-
 
 @contextlib.contextmanager
 def caught_stderr() -> Iterator[Caught]:
     """Catch what is written to the process's file descriptor 2 meanwhile, by any thread.
 
-    C++ libraries write there directly, past ``sys.stderr``. Blocks of several threads follow each other, so it is for
-    short calls such as loading a model. Where the process has no such descriptor, nothing is caught.
+    Compiled libraries write there directly, past ``sys.stderr``. Blocks of several threads follow each other, so it is
+    for short calls such as loading a model. Where the process has no such descriptor, nothing is caught.
     """
     caught = Caught()
     with _lock:
@@ -50,6 +44,8 @@ def caught_stderr() -> Iterator[Caught]:
                 os.dup2(file.fileno(), 2)
                 yield caught
             finally:
+                if sys.stderr is not None:
+                    sys.stderr.flush()
                 os.dup2(kept, 2)
                 os.close(kept)
                 file.seek(0)

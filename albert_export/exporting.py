@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import resolve
@@ -125,7 +126,7 @@ def export(
         if texts is not None:
             options["calibration"] = _calibration(texts, tokenizer, task_row, sizes)
         if reader is not None:
-            options["compat"] = reader.name
+            options |= {"compat": reader.name, "vocabulary": _vocabulary(writer.directory)}
         eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
         if fresh:
             say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
@@ -306,6 +307,11 @@ def _put_shared_files(
     for name in names:
         writer.put_file(name)
     return tokenizer
+
+
+def _vocabulary(directory: Path) -> Path | None:
+    """Return the vocabulary that a reader which tokenises by itself is given."""
+    return next((directory / name for name in _VOCABULARIES if (directory / name).is_file()), None)
 
 
 def _remove_reports(writer: BundleWriter) -> None:

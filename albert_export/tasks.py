@@ -47,7 +47,7 @@ class Task:
         name: The value of ``--task``.
         aliases: Other names accepted for it.
         torch_class: Class in ``albert_export.models.torch_albert``.
-        tensorflow_class: Name of the TensorFlow sibling.
+        tensorflow_class: Class in ``albert_export.models.tf_albert``.
         flax_class: Name of the Flax sibling.
         inputs: Input tensors, in the order of the artifact's signature.
         outputs: Output tensors, in the order of the artifact's signature.

@@ -1,11 +1,14 @@
 """Measure how far correct artifacts lie from the eager model, in units of the eager model's own noise.
 
-The criterion of parity is ``max |artifact - float64| <= noise_factor * e0 + scale_factor * scale``. For every head,
-seed and width of the weights a model is made, exported in both forms of the layers, and compared on the usual cases.
-Printed are quantiles of ``error / e0`` for each output and kind of places, and the largest ``error / limit``; the same
-for the largest difference between a row alone and in a batch. The last row is over all.
+The criterion of parity is ``max |artifact - float64| <= noise_factor * e0 + scale_factor * scale``, and in a lower
+precision a least signal-to-noise ratio and cosine besides. For every head, seed and width of the weights a model is
+made, exported in both forms of the layers, and compared on the usual cases. Printed are quantiles of ``error / e0`` for
+each output and kind of places, and the largest ``error / limit``; the same for the largest difference between a row
+alone and in a batch; in a lower precision the least signal-to-noise ratio and cosine, and the decisions that flipped.
+The last row is over all.
 
-Usage: ``python -m benchmarks.parity_noise [--size tiny] [--seeds 20] [--tasks qa …] [--sequence 16 …] [--json FILE]``
+Usage: ``python -m benchmarks.parity_noise [--target onnx] [--precision fp32] [--calibrate builtin] [--size tiny]
+[--seeds 20] [--tasks qa …] [--sequence 16 …] [--json FILE]``
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from albert_export.targets import PRECISIONS, TARGETS
 from albert_export.tasks import DYNAMIC_AXES, TASKS, Task, get_task
 from benchmarks.measuring import save, table
 from benchmarks.seeded_checkpoint import SIZES
@@ -32,6 +36,10 @@ QUANTILES = (0.5, 0.9, 0.99, 1.0)
 def main() -> None:
     """Parse the arguments, measure, print, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--target", choices=[target.name for target in TARGETS], default="onnx")
+    parser.add_argument("--precision", choices=list(PRECISIONS), default="fp32")
+    parser.add_argument("--calibrate", help="texts of a calibrated int8 artifact")
+    parser.add_argument("--layers", nargs="+", choices=["rolled", "unrolled"], default=["rolled", "unrolled"])
     parser.add_argument("--size", choices=SIZES, default="tiny")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=0)
@@ -47,22 +55,25 @@ def main() -> None:
     for task in [get_task(name) for name in arguments.tasks]:
         for width in arguments.widths:
             for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-                figures += _measure(task, arguments.size, width, seed, sizes)
+                figures += _measure(task, arguments, width, seed, sizes)
     print(_render(figures))
     print(f"\n{time.perf_counter() - started:.0f} s")
     save(arguments.json, "parity_noise", arguments, {"figures": figures})
 
 
-def _measure(task: Task, size: str, width: float, seed: int, sizes: dict[str, int | None]) -> list[dict[str, Any]]:
+def _measure(
+    task: Task, arguments: argparse.Namespace, width: float, seed: int, sizes: dict[str, int | None]
+) -> list[dict[str, Any]]:
     from albert_export.exporting import export
     from albert_export.parity import check_parity
 
     with tempfile.TemporaryDirectory() as scratch:
         checkpoint, out = Path(scratch, "checkpoint"), Path(scratch, "out")
-        _write_checkpoint(task, size, width, seed, checkpoint)
-        for layers in ("rolled", "unrolled"):
-            fixed: dict[str, Any] = {axis: sizes[axis] for axis in task.dynamic_axes}
-            export("onnx", model=checkpoint, task=task.name, out=out, layers=layers, parity=False, **fixed)
+        _write_checkpoint(task, arguments.size, width, seed, checkpoint)
+        for layers in arguments.layers:
+            options: dict[str, Any] = {axis: sizes[axis] for axis in task.dynamic_axes}
+            options |= {"precision": arguments.precision, "calibrate": arguments.calibrate}
+            export(arguments.target, model=checkpoint, task=task.name, out=out, layers=layers, parity=False, **options)
         report = check_parity(out, model=checkpoint, seed=seed)
     figures = []
     for artifact in report.artifacts:
@@ -85,6 +96,12 @@ def _measure(task: Task, size: str, width: float, seed: int, sizes: dict[str, in
                 "of_e0": error / judged.e0,
                 "of_scale": error / judged.scale,
                 "of_limit": error / judged.limit,
+                # A row alone is no output of its own: its ratio is that of the output.
+                "snr_db": judged.snr_db,
+                "cosine": judged.cosine,
+                "decisions": judged.decisions,
+                "flips": judged.flips,
+                "clear_flips": judged.clear_flips,
             }
             for name, at, judged, error in found
         ]
@@ -123,11 +140,17 @@ def _render(figures: list[dict[str, Any]]) -> str:
             *(f"{value:.2f}" for value in np.quantile([figure["of_e0"] for figure in group], QUANTILES)),
             f"{max(figure['of_scale'] for figure in group):.1e}",
             f"{max(figure['of_limit'] for figure in group):.2f}",
+            f"{min(figure['snr_db'] for figure in group):.1f}",
+            f"{min(figure['cosine'] for figure in group):.5f}",
+            "{} / {} of {}".format(
+                *(sum(figure[key] for figure in group) for key in ("clear_flips", "flips", "decisions"))
+            ),
         )
         for key, group in groups.items()
     ]
     of_e0 = [f"error/e0 {quantile:.0%}" for quantile in QUANTILES]
-    return table(["task", "output", "at", "width", "runs", *of_e0, "max error/scale", "max error/limit"], rows)
+    last = ["max error/scale", "max error/limit", "least SNR dB", "least cosine", "clear flips / flips"]
+    return table(["task", "output", "at", "width", "runs", *of_e0, *last], rows)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from albert_export.tasks import get_task
 
-Exported = Callable[[str], Path]
+Exported = Callable[..., Path]
 
 
 def pytest_configure() -> None:
@@ -44,19 +44,20 @@ def own_cache(shared_directory: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def exported(shared_directory: Path) -> Exported:
-    """Give the ONNX bundle of the built-in model for a task, exported without parity when it is first asked for.
+    """Give a bundle of the built-in model for a task and a target, exported without parity when it is first asked for.
 
     It is shared: a test that changes a bundle copies it first.
     """
 
-    def give(name: str) -> Path:
+    def give(name: str, target: str = "onnx") -> Path:
         task = get_task(name).name
-        path = shared_directory / task
-        with FileLock(shared_directory / f"{task}.lock"):
+        path = shared_directory / target / task
+        path.parent.mkdir(exist_ok=True)
+        with FileLock(shared_directory / f"{target}-{task}.lock"):
             if not path.exists():
                 from albert_export.exporting import export
 
-                export("onnx", task=task, out=path, parity=False)
+                export(target, task=task, out=path, parity=False)
         return path
 
     return give

@@ -1,6 +1,7 @@
 """Weights in and out: where checkpoints are found, what their weights are called, how files are read and written."""
 
-from albert_export.checkpoints.checkpoint import Checkpoint, Source
+from albert_export.checkpoints.checkpoint import Checkpoint, Source, WeightFormat
+from albert_export.checkpoints.h5_file import read_h5, write_h5
 from albert_export.checkpoints.matching import Matching, check_shapes, match_names
 from albert_export.checkpoints.names import parameters, tied_names
 from albert_export.checkpoints.opening import find_config_file, find_tokenizer_directory, open_checkpoint
@@ -10,13 +11,16 @@ __all__ = [
     "Checkpoint",
     "Matching",
     "Source",
+    "WeightFormat",
     "check_shapes",
     "find_config_file",
     "find_tokenizer_directory",
     "match_names",
     "open_checkpoint",
     "parameters",
+    "read_h5",
     "tied_names",
+    "write_h5",
     "write_safetensors",
     "write_sharded",
     "write_torch_bin",

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from albert_export.checkpoints import h5_file
+from albert_export.checkpoints.keras_layout import canonical_shapes, canonical_tensors, is_keras
 from albert_export.checkpoints.safetensors_file import numpy_tensors, read_headers, torch_tensors
 from albert_export.checkpoints.torch_file import load_torch_files, to_numpy
 from albert_export.config import AlbertConfig
@@ -18,6 +19,8 @@ from albert_export.errors import CheckpointError
 if TYPE_CHECKING:
     import numpy as np
     import torch
+
+T = TypeVar("T")
 
 SourceKind = Literal["directory", "hub", "builtin"]
 WeightFormat = Literal["safetensors", "torch", "h5"]
@@ -90,9 +93,10 @@ class Checkpoint:
             MissingDependencyError: The format needs a package that is not installed.
         """
         if self.weight_format == "h5":
-            return {name: entry.shape for name, entry in h5_file.read_entries(self.weight_files).items()}
+            return h5_file.read_shapes(self.weight_files)
         if self.weight_format == "safetensors":
-            return {name: entry.shape for name, entry in read_headers(self.weight_files).items()}
+            stored = self._stored_shapes()
+            return canonical_shapes(stored) if is_keras(stored) else stored
         return {name: tuple(tensor.shape) for name, tensor in self.torch_tensors().items()}
 
     def numpy_tensors(self) -> Mapping[str, np.ndarray]:
@@ -108,7 +112,7 @@ class Checkpoint:
         if self.weight_format == "h5":
             return h5_file.read_h5(self.weight_files)
         if self.weight_format == "safetensors":
-            return numpy_tensors(self.weight_files)
+            return self._canonical(numpy_tensors(self.weight_files))
         return {name: to_numpy(tensor) for name, tensor in self.torch_tensors().items()}
 
     def torch_tensors(self) -> Mapping[str, torch.Tensor]:
@@ -123,8 +127,15 @@ class Checkpoint:
         if self.weight_format == "h5":
             return h5_file.torch_tensors(self.weight_files)
         if self.weight_format == "safetensors":
-            return torch_tensors(self.weight_files)
+            return self._canonical(torch_tensors(self.weight_files))
         return load_torch_files(self.weight_files)
+
+    def _stored_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: entry.shape for name, entry in read_headers(self.weight_files).items()}
+
+    def _canonical(self, tensors: Mapping[str, T]) -> Mapping[str, T]:
+        """Return tensors of safetensors files, which the reference's TensorFlow classes write in their own layout."""
+        return canonical_tensors(tensors, self._stored_shapes()) if is_keras(tensors) else tensors
 
 
 def _sha256(path: Path) -> str:

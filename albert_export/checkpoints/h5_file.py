@@ -3,7 +3,7 @@
 A file has one group for each part of a Keras model, named in the attribute ``layer_names``; a group's attribute
 ``weight_names`` has the names of its weights, which begin with the model's own name, ``tf_albert_for_masked_lm`` or
 ``tf_albert_for_masked_lm_1``, and are paths below the group. A shard has neither: its ``layer_names`` are paths of
-weights. Linear weights lie as ``[in, out]``; here they come and go as ``[out, in]``, under canonical names.
+weights. Here they come and go under canonical names and in PyTorch's orientation.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from albert_export._imports import require
+from albert_export.checkpoints.keras_layout import canonical_shapes, canonical_tensors
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.names import TIED_DECODER_BIAS, keras_name, name_of_keras, parameters, row_of
 from albert_export.checkpoints.safetensors_file import DTYPES, LFS_POINTER, LazyTensors
@@ -68,51 +69,36 @@ class Entry:
         path: Its file.
         place: Path of its dataset within the file.
         dtype: Its numpy dtype, in the byte order of the file.
-        stored_shape: Its shape in the file.
-        linear: Whether it lies transposed.
+        shape: Its shape in the file.
         offset: Its first byte from the beginning of the file; None when it is not stored in one piece.
     """
 
     path: Path
     place: str
     dtype: np.dtype[Any]
-    stored_shape: tuple[int, ...]
-    linear: bool
+    shape: tuple[int, ...]
     offset: int | None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape as PyTorch has it."""
-        return self.stored_shape[::-1] if self.linear else self.stored_shape
 
 
 def read_entries(paths: Iterable[Path]) -> dict[str, Entry]:
-    """Return every weight of the files by its canonical name, sorted; no weight is read but the decoder's bias.
-
-    The decoder's bias is ``predictions.bias`` and not a weight of its own, as everywhere else.
+    """Return every weight of the files by its name in them, without the model's own; none is read.
 
     Raises:
         CheckpointError: A file is damaged, no such file, holds other weights than ALBERT's, or points to other files.
         MissingDependencyError: h5py is not installed.
     """
     entries: dict[str, Entry] = {}
-    strange: list[str] = []
     for path in paths:
         with _opened(path) as file:
-            found: dict[str, Entry] = {}
-            for keras, place in _places(path, file):
-                name = name_of_keras(keras)
-                if name is None:
-                    strange.append(keras)
-                else:
-                    # A copy that a head has of the embeddings comes after them, and the reference's loader, too,
-                    # leaves what it meets last.
-                    found[name] = _entry(path, file, name, place)
+            # A copy that a head has of the embeddings comes after them, and the reference's loader, too, leaves what
+            # it meets last.
+            found = {name: _entry(path, file, name, place) for name, place in _places(path, file)}
         for name in found.keys() & entries.keys():
             raise CheckpointError(
                 "a weight may be in one shard only", received=f"{name} in {entries[name].path.name} and {path.name}"
             )
         entries.update(found)
+    strange = [name for name in entries if name_of_keras(name) is None]
     if strange:
         listed = [*strange[:_LISTED_NAMES], *(["…"] if len(strange) > _LISTED_NAMES else [])]
         raise CheckpointError(
@@ -120,27 +106,24 @@ def read_entries(paths: Iterable[Path]) -> dict[str, Entry]:
             received=f"{len(strange)} others: {', '.join(listed)}",
             fix="save the model, and nothing around it, with save_pretrained",
         )
-    _settle_bias(entries)
-    return dict(sorted(entries.items()))
+    return entries
 
 
-def _settle_bias(entries: dict[str, Entry]) -> None:
-    """Leave one bias of the decoder, which the reference has twice.
+def read_shapes(paths: Iterable[Path]) -> dict[str, tuple[int, ...]]:
+    """Return canonical name -> shape, linear weights as ``[out, in]``, sorted; no weight is read.
 
-    Its logits use the decoder's. It leaves that at zeros, though, when it loads safetensors of a PyTorch model, which
-    hold the other alone: then the other is what the weights were trained with. A model with neither has zeros twice.
+    Raises:
+        CheckpointError: A file is damaged, holds other weights than ALBERT's, or points to other files.
+        MissingDependencyError: h5py is not installed.
     """
-    decoders, heads = TIED_DECODER_BIAS
-    if decoders in entries:
-        entry = entries.pop(decoders)
-        if heads not in entries or _read(entry).any():
-            entries[heads] = entry
+    return canonical_shapes({name: entry.shape for name, entry in read_entries(paths).items()})
 
 
 def read_h5(path: str | os.PathLike[str] | Iterable[Path]) -> Mapping[str, np.ndarray]:
     """Return canonical name -> read-only array, linear weights as ``[out, in]``; each is made when it is asked for.
 
-    Arrays lie over the mapped file where the file allows it, as all that the reference writes do.
+    Arrays lie over the mapped file where the file allows it, as all that the reference writes do. The decoder's bias
+    is ``predictions.bias`` and not a weight of its own, as everywhere else.
 
     Args:
         path: The file, or its shards.
@@ -157,7 +140,7 @@ def read_h5(path: str | os.PathLike[str] | Iterable[Path]) -> Mapping[str, np.nd
         array.flags.writeable = False
         return array
 
-    return LazyTensors(entries, load)
+    return canonical_tensors(LazyTensors(entries, load), {name: entry.shape for name, entry in entries.items()})
 
 
 def torch_tensors(paths: Iterable[Path]) -> Mapping[str, torch.Tensor]:
@@ -177,18 +160,7 @@ def torch_tensors(paths: Iterable[Path]) -> Mapping[str, torch.Tensor]:
         array = view(entries[name])
         return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
 
-    return LazyTensors(entries, load)
-
-
-def stored_names(path: Path) -> set[str]:
-    """Return the names in the files' own spelling, without the model's, as the index of a sharded checkpoint has them.
-
-    Raises:
-        CheckpointError: The file is damaged, or points to other files.
-        MissingDependencyError: h5py is not installed.
-    """
-    with _opened(path) as file:
-        return {keras for keras, _ in _places(path, file)}
+    return canonical_tensors(LazyTensors(entries, load), {name: entry.shape for name, entry in entries.items()})
 
 
 # --- reading
@@ -281,15 +253,14 @@ def _entry(path: Path, file: Any, name: str, place: str) -> Entry:
     offset = dataset.id.get_offset()
     if offset is not None and offset + dataset.nbytes > path.stat().st_size:
         raise _malformed(path, f"{name} beyond the end of the file")
-    row = row_of(name)
-    return Entry(path, place, dataset.dtype, dataset.shape, row is not None and row.linear, offset)
+    return Entry(path, place, dataset.dtype, dataset.shape, offset)
 
 
 def _read(entry: Entry) -> np.ndarray:
-    """Read one weight through the library, in a copy."""
+    """Read one weight through the library, in a copy, as it lies in the file."""
     with _opened(entry.path) as file:
         array: np.ndarray = _follow(entry.path, file, entry.place)[()]
-    return array.T if entry.linear else array
+    return array
 
 
 def _mapped(entries: Iterable[Entry], *, mode: Literal["r", "c"]) -> Callable[[Entry], np.ndarray]:
@@ -304,14 +275,14 @@ def _mapped(entries: Iterable[Entry], *, mode: Literal["r", "c"]) -> Callable[[E
     def view(entry: Entry) -> np.ndarray:
         if entry.offset is None:  # in chunks, compressed, or never written
             return _read(entry)
-        array: np.ndarray = np.ndarray(entry.stored_shape, entry.dtype, buffer=files[entry.path], offset=entry.offset)
-        return array.T if entry.linear else array
+        return np.ndarray(entry.shape, entry.dtype, buffer=files[entry.path], offset=entry.offset)
 
     return view
 
 
 def _told(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
+    text = str(error.args[0]) if error.args else ""  # a KeyError would be shown in quotes
+    return text.strip().split("\n")[0] or type(error).__name__
 
 
 def _malformed(path: Path, received: str, *, fix: str = "save or fetch the file again") -> CheckpointError:

@@ -125,13 +125,11 @@ def check_headers(weights: Weights) -> None:
     if weights.format == "torch":
         return
     if weights.format == "h5":
-        h5_file.read_entries(weights.files)
+        held = {name: entry.path.name for name, entry in h5_file.read_entries(weights.files).items()}
         placed = {name.partition("/")[2]: shard for name, shard in (weights.placed or {}).items()}
-        held = {name: path.name for path in weights.files for name in h5_file.stored_names(path)} if placed else {}
     else:
-        entries = read_headers(weights.files)
+        held = {name: entry.path.name for name, entry in read_headers(weights.files).items()}
         placed = weights.placed or {}
-        held = {name: entry.path.name for name, entry in entries.items()}
     for name, shard in placed.items():
         if held.get(name) != shard:
             raise CheckpointError(

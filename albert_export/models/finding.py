@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from albert_export.checkpoints import Checkpoint, open_checkpoint
+from albert_export.checkpoints import Checkpoint, WeightFormat, open_checkpoint
 from albert_export.config import AlbertConfig
 from albert_export.errors import CheckpointError, ConfigError, InputError
 from albert_export.tasks import TASKS, Task
@@ -25,6 +26,7 @@ def find(
     where: Mapping[str, Any],
     *,
     has_weights: bool = False,
+    formats: Sequence[WeightFormat] | None = None,
 ) -> tuple[AlbertConfig, Checkpoint | None]:
     """Return a configuration of the caller's own, and the checkpoint unless the caller has the weights.
 
@@ -34,6 +36,7 @@ def find(
         config: Configuration that wins over the checkpoint's, or where to read it.
         where: ``revision``, ``cache_dir``, ``local_files_only`` and ``token``.
         has_weights: Whether the caller has the weights.
+        formats: Formats of weights to look for, the preferred ones first; by default every one.
 
     Raises:
         CheckpointError: The checkpoint cannot be found or read, or nothing tells the model's shape.
@@ -43,7 +46,7 @@ def find(
     if not has_weights:
         if name is None:
             raise CheckpointError("a model needs a directory or a name, or both config and state_dict", received="None")
-        checkpoint = open_checkpoint(name, task=task_of(model), **where)
+        checkpoint = open_checkpoint(name, task=task_of(model), formats=formats, **where)
     if isinstance(config, AlbertConfig):
         return config.copy(), checkpoint
     if config is None and checkpoint is not None:
@@ -106,6 +109,20 @@ def config_to_save(model: Any, dtype: str) -> AlbertConfig:
     saved.architectures = [type(model).__name__.removeprefix("TF").removeprefix("Flax")]
     saved.torch_dtype = dtype
     return saved
+
+
+def make_directory(directory: str | os.PathLike[str]) -> None:
+    """Make a directory that weights are to be written into, if it is absent.
+
+    Raises:
+        CheckpointError: It cannot be made.
+    """
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(
+            "the directory of a checkpoint must be writable", received=f"{directory}: {error.strerror or error}"
+        ) from error
 
 
 def write_config(config: AlbertConfig, directory: str | os.PathLike[str]) -> None:

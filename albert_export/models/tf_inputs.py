@@ -20,6 +20,7 @@ from albert_export.models.input_rules import Given
 
 #: Arguments that are no tensors.
 FLAGS = ("output_attentions", "output_hidden_states", "return_dict", "training")
+_LABELS = ("labels", "sentence_order_label", "start_positions", "end_positions")
 _CHECKED = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "inputs_embeds")
 
 
@@ -67,10 +68,19 @@ def check(config: AlbertConfig, inputs: Mapping[str, Any], *, choices: bool) -> 
         choices: Whether there is an axis of choices after the batch.
 
     Raises:
-        InputError: ``head_mask``, both or neither of ``input_ids`` and ``inputs_embeds``, a wrong rank, shape or dtype,
-            an id outside its table, or a sequence over ``max_position_embeddings``.
+        InputError: ``head_mask``, floating labels where they are indices, both or neither of ``input_ids`` and
+            ``inputs_embeds``, a wrong rank, shape or dtype, an id outside its table, or a sequence over
+            ``max_position_embeddings``.
     """
     refuse_head_mask(inputs.get("head_mask"))
+    for name in _LABELS:
+        dtype = getattr(inputs.get(name), "dtype", "none")
+        if "float" in str(dtype) and not (name == "labels" and config.num_labels == 1):
+            raise InputError(
+                f"{name} must be whole numbers where there are several labels to choose from",
+                received=str(getattr(dtype, "name", dtype)),
+                fix="several labels at once are what the PyTorch models train on",
+            )
     input_rules.check_one_given(inputs.get("input_ids"), inputs.get("inputs_embeds"))
     tensors = {name: inputs[name] for name in _CHECKED if inputs.get(name) is not None}
     if not all(isinstance(tensor, tf.__internal__.EagerTensor) for tensor in tensors.values()):

@@ -9,6 +9,7 @@ import inspect
 import os
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 import keras
@@ -16,13 +17,21 @@ import numpy as np
 import tensorflow as tf
 
 from albert_export.checkpoints import write_sharded
+from albert_export.checkpoints.h5_file import write_h5
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.names import row_of
 from albert_export.config import AlbertConfig
 from albert_export.errors import InputError
 from albert_export.models import tf_inputs
 from albert_export.models.filling import is_head
-from albert_export.models.finding import config_to_save, find, new_vocabulary_size, refuse_formats, write_config
+from albert_export.models.finding import (
+    config_to_save,
+    find,
+    make_directory,
+    new_vocabulary_size,
+    refuse_formats,
+    write_config,
+)
 from albert_export.models.tf_layers import Dtype, Embedding, named_weights
 from albert_export.models.tf_loading import StoredWeights, fill, is_unfilled, unfilled
 from albert_export.models.tf_outputs import ModelOutput
@@ -192,7 +201,8 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
                 ``tf_model.h5``, as the reference does by default.
 
         Raises:
-            CheckpointError: The directory cannot be written.
+            CheckpointError: The directory cannot be written, or the model is one that the reference's TensorFlow
+                classes do not have, and ``tf_model.h5`` was to hold it: pruned, untied, or with relative positions.
             ConfigError: ``hidden_act`` is a callable, which a file cannot hold.
             InputError: ``saved_model``.
             MissingDependencyError: h5py is not installed.
@@ -208,9 +218,8 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
         if safe_serialization:
             write_sharded(save_directory, weights, max_shard_size=max_shard_size)
         else:
-            from albert_export.checkpoints.h5_file import write_h5
-
-            write_h5(save_directory, weights, model=type(self).__name__)
+            make_directory(save_directory)
+            write_h5(Path(save_directory, "tf_model.h5"), weights, config=self.config, architecture=type(self).__name__)
         write_config(config, save_directory)
 
     @classmethod

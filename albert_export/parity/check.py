@@ -238,10 +238,16 @@ def _chosen(bundle: Bundle, targets: str | Sequence[str]) -> list[Artifact]:
 def _groups(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
     """Put together the artifacts that can be compared on the same cases."""
     groups: dict[tuple[Any, ...], list[Artifact]] = {}
-    for artifact in artifacts:
-        traced = artifact.facts.get("traced_sizes") or {}
-        key = tuple((artifact.shapes.get(axis), traced.get(axis)) for axis in ("choices", "sequence"))
-        groups.setdefault(key, []).append(artifact)
+    # Those that were traced with an example first: one traced symbolically takes its shape as well as any.
+    for artifact in sorted(artifacts, key=lambda artifact: not artifact.facts.get("traced_sizes")):
+        traced = artifact.facts.get("traced_sizes")
+        shape = tuple(artifact.shapes.get(axis) for axis in ("choices", "sequence"))
+        alike = [key for key in groups if key[0] == shape]
+        if traced or not alike:
+            example = tuple((traced or {}).get(axis) for axis in ("choices", "sequence"))
+            groups.setdefault((shape, example), []).append(artifact)
+        else:
+            groups[alike[0]].append(artifact)
     return list(groups.values())
 
 

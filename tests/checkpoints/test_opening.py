@@ -181,8 +181,9 @@ class TestRefused:
         tiny_config().save_pretrained(tmp_path)
         told = refused(tmp_path)
         assert "model.safetensors, model.safetensors.index.json, pytorch_model.bin" in told
-        (tmp_path / "tf_model.h5").write_bytes(b"")
-        assert "tf_model.h5 (TensorFlow weights" in refused(tmp_path)
+        assert "tf_model.h5" in told
+        (tmp_path / "flax_model.msgpack").write_bytes(b"")
+        assert "flax_model.msgpack (Flax weights" in refused(tmp_path)
 
     @pytest.mark.parametrize(
         "contents", ["", "{", "[]", '{"hidden_size": 15}', '{"vocab_size": "many"}', '{"model_type": "bert"}']

@@ -1,4 +1,4 @@
-"""Show that ``tf_model.h5`` is the same here and in transformers 4.37.2, in both directions.
+"""Show that ``tf_model.h5`` is the same here and in transformers 4.37.2's TensorFlow classes, in both directions.
 
 Four steps, in turn in an environment that has transformers 4.37.2 and tensorflow-cpu 2.15.1, and in the project's own
 (h5py and numpy are enough there)::
@@ -7,7 +7,8 @@ Four steps, in turn in an environment that has transformers 4.37.2 and tensorflo
     python tests/golden/exchange_h5_files.py read DIR    (here)   the same weights are read, and written again
     python tests/golden/exchange_h5_files.py load DIR    (there)  what was written loads, and says the same
 
-``save`` also writes the two golden files beside this script, ``tf_model_*.h5.gz``. It is no test of the suite, because
+The safetensors files of those classes, which have their names and orientation, are read besides. ``save`` also writes
+the golden files beside this script, ``tf_model_*``. It is no test of the suite, because
 it needs both environments; its result on the day of the recording is that all comparisons hold, and that the files of
 classes without dropout above the encoder are equal byte for byte.
 """
@@ -26,12 +27,13 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from seeded_weights import TINY
+from seeded_weights import TINY  # noqa: E402
 
 SIX = {"num_hidden_layers": 6, "num_hidden_groups": 2, "inner_group_num": 2}
 #: So many layers have weights of their own that their names need more than one attribute.
 MANY = {"num_hidden_layers": 48, "num_hidden_groups": 24, "inner_group_num": 2}
 SHARDS = {"max_shard_size": "3KB"}
+SAFE = {"safe_serialization": True}
 #: Form -> class, configuration, arguments of save_pretrained.
 FORMS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "base": ("TFAlbertModel", {}, {}),
@@ -43,13 +45,19 @@ FORMS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "masked_lm": ("TFAlbertForMaskedLM", {}, {}),
     "masked_lm-again": ("TFAlbertForMaskedLM", SIX, {}),  # the model's name then ends in _1
     "masked_lm-shards": ("TFAlbertForMaskedLM", {}, SHARDS),
+    "base-safe": ("TFAlbertModel", SIX, SAFE),
+    "masked_lm-safe": ("TFAlbertForMaskedLM", {}, SAFE),
     "text": ("TFAlbertForSequenceClassification", {"num_labels": 4}, {}),
     "choice": ("TFAlbertForMultipleChoice", {}, {}),
     "token": ("TFAlbertForTokenClassification", {"num_labels": 5}, {}),
     "answer": ("TFAlbertForQuestionAnswering", {}, {}),
 }
-#: Forms kept as golden files; names and layout take most of a file, and compress well.
-GOLDEN = {"masked_lm": "tf_model_masked_lm.h5.gz", "base-groups": "tf_model_groups.h5.gz"}
+#: Forms kept as golden files. Names and layout take most of an h5 file, and compress well.
+GOLDEN = {
+    "masked_lm": ("tf_model.h5", "tf_model_masked_lm.h5.gz"),
+    "base-groups": ("tf_model.h5", "tf_model_groups.h5.gz"),
+    "masked_lm-safe": ("model.safetensors", "tf_model_masked_lm.safetensors.gz"),
+}
 
 
 def ids(name: str) -> np.ndarray:
@@ -76,8 +84,8 @@ def save(root: Path) -> None:
         np.savez(root / f"{form}-weights.npz", **parameters(model))
         np.savez(root / f"{form}-says.npz", **says(model, name))
         if form in GOLDEN:
-            contents = (root / form / "tf_model.h5").read_bytes()
-            (HERE / GOLDEN[form]).write_bytes(gzip.compress(contents, mtime=0))
+            source, kept = GOLDEN[form]
+            (HERE / kept).write_bytes(gzip.compress((root / form / source).read_bytes(), mtime=0))
 
 
 def read(root: Path) -> list[str]:

@@ -244,12 +244,11 @@ def test_auto_reads_the_weights_when_the_configuration_is_silent(tmp_path: Path)
     assert AlbertModel.from_pretrained(tmp_path, torch_dtype="auto").dtype is torch.float16
 
 
-@pytest.mark.parametrize("argument", ["from_tf", "from_flax", "from_pt"])
+@pytest.mark.parametrize("argument", ["from_flax", "from_pt"])
 def test_other_formats_are_refused_by_name(argument: str, tmp_path: Path) -> None:
     saved(tmp_path, "AlbertModel")
-    with pytest.raises(
-        CheckpointError, match=f"reads model.safetensors and pytorch_model.bin; received {argument}=True"
-    ):
+    rule = "reads model.safetensors, pytorch_model.bin and tf_model.h5"
+    with pytest.raises(CheckpointError, match=f"{rule}; received {argument}=True"):
         AlbertModel.from_pretrained(tmp_path, **{argument: True})
     assert AlbertModel.from_pretrained(tmp_path, **{argument: False}).name_or_path == str(tmp_path)
 

@@ -151,6 +151,15 @@ def test_choices_need_their_axis_and_answers_two_labels() -> None:
         tiny_tf_model("TFAlbertForQuestionAnswering", num_labels=3)
 
 
+def test_floating_labels_are_for_regression() -> None:
+    labels = np.array([0.5, 2.0])
+    loss = tiny_tf_model("TFAlbertForSequenceClassification", num_labels=1)(IDS, labels=labels).loss
+    assert loss.shape == (2,)
+    for several in (labels, np.ones((2, 2))):
+        with pytest.raises(InputError, match="labels must be whole numbers where there are several labels"):
+            tiny_tf_model("TFAlbertForSequenceClassification")(IDS, labels=several)
+
+
 def test_names_that_call_does_not_take() -> None:
     model = tiny_tf_model("TFAlbertModel")
     with pytest.raises(TypeError, match="labels"):

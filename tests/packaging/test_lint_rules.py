@@ -44,7 +44,7 @@ def test_the_packages_own_names_for_them_are_allowed() -> None:
     assert "TID251" not in rules_broken(allowed, "albert_export/module.py")
 
 
-@pytest.mark.parametrize("framework", ["torch", "onnx", "onnx_ir", "onnxruntime", "tensorflow", "jax"])
+@pytest.mark.parametrize("framework", ["torch", "onnx", "onnx_ir", "onnxruntime", "tensorflow", "jax", "h5py"])
 def test_frameworks_are_imported_inside_functions(framework: str) -> None:
     at_the_top = f"import {framework}\n\nNAME = {framework}.__name__"
     inside = f'def name() -> str:\n    """Name."""\n    import {framework}\n\n    return str({framework}.__name__)'

@@ -17,7 +17,7 @@ from albert_export.errors import AlbertExportError, BundleError
 from albert_export.pipelines import PIPELINES, pipeline, pipeline_class, run_file, to_json
 from albert_export.tasks import TASKS
 
-Exported = Callable[[str], Path]
+Exported = Callable[..., Path]
 
 TEXT = "Ada Lovelace wrote the notes on the engine of Charles Babbage in 1843."
 LONG = TEXT + " " + "The engine weaves algebraic patterns, just as the loom weaves flowers and leaves. " * 30

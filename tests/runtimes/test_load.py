@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,18 +15,30 @@ import pytest
 
 import albert_export
 from albert_export.bundle import Bundle
-from albert_export.errors import BundleError, InputError, IntegrityError, UnknownNameError
+from albert_export.errors import (
+    AlbertExportError,
+    BundleError,
+    DeviceError,
+    InputError,
+    IntegrityError,
+    UnknownNameError,
+)
 from albert_export.runtimes import Runtime, load
+from albert_export.targets import TARGETS
 from albert_export.tasks import TASKS, Task
 
-Exported = Callable[[str], Path]
+Exported = Callable[..., Path]
+
+EVERY_TARGET = pytest.mark.parametrize("target", [target.name for target in TARGETS])
 
 
+@EVERY_TARGET
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_every_head_runs_at_many_shapes(exported: Exported, task: Task) -> None:
-    with load(exported(task.name), device="cpu") as runtime:
+def test_every_head_runs_at_many_shapes(exported: Exported, task: Task, target: str) -> None:
+    with load(exported(task.name, target), device="cpu") as runtime:
         assert isinstance(runtime, Runtime)
-        assert (runtime.target, runtime.device, runtime.task) == ("onnx", "cpu", task)
+        assert (runtime.target, runtime.device, runtime.task) == (target, "cpu", task)
+        assert runtime.describe()["target"] == target
         assert [spec.name for spec in runtime.inputs] == [spec.name for spec in task.inputs]
         longest = runtime.config.max_position_embeddings
         for batch, sequence in ((1, 1), (2, 7), (3, 2), (1, longest)):
@@ -39,8 +52,9 @@ def test_every_head_runs_at_many_shapes(exported: Exported, task: Task) -> None:
                 assert np.isfinite(outputs[spec.name]).all()
 
 
-def test_both_widths_and_left_out_inputs_give_the_same(exported: Exported) -> None:
-    with albert_export.load(exported("qa"), device="cpu") as runtime:
+@EVERY_TARGET
+def test_both_widths_and_left_out_inputs_give_the_same(exported: Exported, target: str) -> None:
+    with albert_export.load(exported("qa", target), device="cpu") as runtime:
         ids = np.random.default_rng(0).integers(5, 100, (2, 9))
         expected = runtime.run(
             input_ids=ids, attention_mask=np.ones((2, 9), np.int64), token_type_ids=np.zeros((2, 9), np.int64)
@@ -53,9 +67,10 @@ def test_both_widths_and_left_out_inputs_give_the_same(exported: Exported) -> No
                 np.testing.assert_array_equal(other[name], array)
 
 
-def test_mask_and_segments_matter(exported: Exported) -> None:
+@EVERY_TARGET
+def test_mask_and_segments_matter(exported: Exported, target: str) -> None:
     """Or the test above would pass on a model that ignores them."""
-    with load(exported("qa"), device="cpu") as runtime:
+    with load(exported("qa", target), device="cpu") as runtime:
         ids = np.random.default_rng(0).integers(5, 100, (1, 9))
         plain = runtime.run(input_ids=ids)["start_logits"]
         masked = runtime.run(input_ids=ids, attention_mask=[[1] * 6 + [0] * 3])["start_logits"]
@@ -64,8 +79,9 @@ def test_mask_and_segments_matter(exported: Exported) -> None:
         assert np.abs(plain - paired).max() > 1e-3
 
 
-def test_threads_share_one_session(exported: Exported) -> None:
-    with load(exported("qa"), device="cpu", threads=1) as runtime:
+@EVERY_TARGET
+def test_threads_share_one_session(exported: Exported, target: str) -> None:
+    with load(exported("qa", target), device="cpu") as runtime:
         batches = [np.random.default_rng(seed).integers(5, 100, (1 + seed % 3, 5 + seed)) for seed in range(8)]
         expected = [runtime.run(input_ids=ids)["end_logits"] for ids in batches]
         with ThreadPoolExecutor(4) as pool:
@@ -75,19 +91,84 @@ def test_threads_share_one_session(exported: Exported) -> None:
                     np.testing.assert_array_equal(mine, theirs)
 
 
+@EVERY_TARGET
+def test_outputs_belong_to_the_caller(exported: Exported, target: str) -> None:
+    with load(exported("qa", target), device="cpu") as runtime:
+        first = runtime.run(input_ids=[[2, 7, 9]])["start_logits"]
+        kept = first.copy()
+        second = runtime.run(input_ids=[[2, 8, 3]])["start_logits"]
+        np.testing.assert_array_equal(first, kept)
+        assert not np.shares_memory(first, second)
+        assert np.abs(first - second).max() > 0
+
+
+@EVERY_TARGET
+def test_a_checked_input_never_reaches_the_library_wrong(exported: Exported, target: str) -> None:
+    with load(exported("qa", target), device="cpu") as runtime:
+        with pytest.raises(InputError, match="vocab_size"):
+            runtime.run(input_ids=[[runtime.config.vocab_size]])
+        with pytest.raises(InputError, match="did you mean input_ids"):
+            runtime.run(inputs_ids=[[1]])
+        with pytest.raises(InputError, match="max_position_embeddings"):
+            runtime.run(input_ids=[[5] * (runtime.config.max_position_embeddings + 1)])
+
+
+@EVERY_TARGET
+def test_closing_beside_runs_in_other_threads_fails_cleanly(exported: Exported, target: str) -> None:
+    runtime = load(exported("qa", target), device="cpu")
+    expected = runtime.run(input_ids=[[2, 7, 9]])["start_logits"]
+
+    def work(_: int) -> str:
+        try:
+            while True:
+                np.testing.assert_array_equal(runtime.run(input_ids=[[2, 7, 9]])["start_logits"], expected)
+        except AlbertExportError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(work, index) for index in range(4)]
+        runtime.close()
+        assert all("closed" in future.result(timeout=60) for future in running)
+    runtime.close()
+    assert runtime.closed
+
+
+@EVERY_TARGET
+@pytest.mark.parametrize("fixed", [{"batch": 2}, {"sequence": 12}, {"batch": 1, "sequence": 12}])
+def test_fixed_sizes_come_from_the_file(fixed: dict[str, int], target: str, tmp_path: Path) -> None:
+    bundle = albert_export.export(target, task="qa", out=tmp_path / "qa", parity=False, **fixed)
+    with load(bundle, device="cpu") as runtime:
+        assert runtime.sizes == {"batch": None, "sequence": None, **fixed}
+        shape = (fixed.get("batch", 3), fixed.get("sequence", 5))
+        assert runtime.run(input_ids=np.full(shape, 7))["start_logits"].shape == shape
+        for axis, size in fixed.items():
+            with pytest.raises(InputError, match=f"{axis} must be {size}"):
+                runtime.run(input_ids=np.full([n + 1 for n in shape], 7))
+            break
+
+
 def test_an_opened_bundle_can_be_loaded(exported: Exported) -> None:
     with load(Bundle.open(exported("qa")), target="onnx", precision="fp32", device="cpu") as runtime:
         assert runtime.task.name == "question-answering"
 
 
-def test_an_altered_artifact_is_not_loaded(exported: Exported, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "file"),
+    [
+        ("onnx", "onnx/model.onnx"),
+        ("savedmodel", "saved_model/1/variables/variables.data-00000-of-00001"),
+        ("savedmodel", "saved_model/1/saved_model.pb"),
+        ("tflite", "tflite/model.tflite"),
+    ],
+)
+def test_an_altered_artifact_is_not_loaded(exported: Exported, tmp_path: Path, target: str, file: str) -> None:
     copy = tmp_path / "qa"
-    shutil.copytree(exported("qa"), copy)
-    model = copy / "onnx" / "model.onnx"
+    shutil.copytree(exported("qa", target), copy)
+    model = copy / file
     content = bytearray(model.read_bytes())
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
-    with pytest.raises(IntegrityError, match=r"model\.onnx"):
+    with pytest.raises(IntegrityError, match=re.escape(file)):
         load(copy)
 
 
@@ -98,20 +179,43 @@ def test_what_is_not_there(exported: Exported, tmp_path: Path) -> None:
         load(exported("qa"), target="onxx")
     with pytest.raises(BundleError, match="precision=int8"):
         load(exported("qa"), precision="int8")
+
+
+@EVERY_TARGET
+def test_a_device_that_is_none(exported: Exported, target: str) -> None:
     with pytest.raises(InputError, match="device must be"):
-        load(exported("qa"), device="gpu")
+        load(exported("qa", target), device="gpu")
+    with pytest.raises(DeviceError):
+        load(exported("qa", target), device="cuda:7")
 
 
-def test_loading_and_running_needs_no_framework(exported: Exported) -> None:
+@pytest.mark.parametrize(
+    ("target", "needed"), [("onnx", "onnxruntime"), ("savedmodel", "tensorflow"), ("tflite", "ai_edge_litert")]
+)
+def test_loading_and_running_needs_the_one_runtime_and_prints_nothing(
+    exported: Exported, target: str, needed: str
+) -> None:
     """With everything else of this environment made unimportable."""
+    frameworks = [
+        "torch",
+        "onnx",
+        "onnx_ir",
+        "onnxruntime",
+        "transformers",
+        "tensorflow",
+        "ai_edge_litert",
+        "jax",
+        "click",
+    ]
+    path = str(exported("qa", target))
     code = (
         "import sys\n"
-        "for name in 'torch onnx onnx_ir onnxscript transformers tensorflow jax click'.split():\n"
+        f"for name in {[name for name in frameworks if name != needed]!r}:\n"
         "    sys.modules[name] = None\n"
         "import albert_export as ax\n"
-        f"with ax.load({str(exported('qa'))!r}, device='cpu') as session:\n"
+        f"with ax.load({path!r}, device='cpu') as session:\n"
         "    print(sorted(session.run(input_ids=[[2, 7, 3]])))\n"
-        f"with ax.pipeline({str(exported('qa'))!r}, device='cpu') as qa:\n"
+        f"with ax.pipeline({path!r}, device='cpu') as qa:\n"
         "    print(type(qa(question='Who?', context='Ada Lovelace wrote the notes.').text).__name__)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -1,0 +1,97 @@
+"""Calibration texts: the file's, the built-in ones, what a bad file gets, and the batches they become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from albert_export.builtin import builtin_directory
+from albert_export.calibration import calibration_inputs, calibration_texts
+from albert_export.errors import InputError
+from albert_export.exporting import export
+from albert_export.parity.texts import PAIRS
+from albert_export.tasks import get_task
+from albert_export.tokenization import load_tokenizer
+
+
+def test_a_file_holds_a_sentence_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "sentences.txt"
+    path.write_text("\ufeffOne sentence.\r\n\n   \nНе одно.\n  Three. \n", encoding="utf-8")
+    assert calibration_texts(path) == ["One sentence.", "Не одно.", "Three."]
+
+
+def test_the_builtin_texts_are_others_than_those_parity_is_judged_on() -> None:
+    texts = calibration_texts("builtin")
+    assert len(set(texts)) == len(texts) >= 32
+    assert not set(texts) & {text for pair in PAIRS for text in pair}
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (b"", "at least one sentence"),
+        (b" \n\n\t\n", "at least one sentence"),
+        (b"\x80\x81\x82", "byte 0 is not UTF-8"),
+        (b"PK\x03\x04\x00\x00", "zero bytes"),
+    ],
+)
+def test_an_empty_or_binary_file_is_told_in_one_line(tmp_path: Path, content: bytes, rule: str) -> None:
+    path = tmp_path / "sentences.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rule) as caught:
+        calibration_texts(path)
+    assert "\n" not in str(caught.value)
+    assert "fix: give a text file with one sentence a line, or builtin" in str(caught.value)
+
+
+def test_a_missing_file_and_a_directory(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent.txt", tmp_path):
+        with pytest.raises(InputError, match="must be a file that can be read"):
+            calibration_texts(path)
+
+
+@pytest.mark.parametrize("calibrate", ["absent.txt", "builtin"])
+def test_a_target_or_precision_without_calibration_refuses_it_before_any_work(tmp_path: Path, calibrate: str) -> None:
+    with pytest.raises(InputError, match="ONNX artifacts have nothing to calibrate"):
+        export("onnx", task="qa", out=tmp_path / "out", calibrate=calibrate)
+    with pytest.raises(InputError, match="calibration texts serve TFLite artifacts in int8"):
+        export("tflite", task="qa", out=tmp_path / "out", calibrate=calibrate)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_without_a_tokenizer_cannot_be_calibrated(tmp_path: Path) -> None:
+    from tests.parity.conftest import write_checkpoint
+
+    checkpoint = write_checkpoint(tmp_path / "checkpoint", "question-answering", tokenizer=False)
+    with pytest.raises(InputError, match="calibration needs the checkpoint's tokenizer"):
+        export(
+            "tflite",
+            model=checkpoint,
+            task="qa",
+            out=tmp_path / "out",
+            precision="int8",
+            calibrate="builtin",
+            parity=False,
+        )
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["checkpoint"]
+
+
+@pytest.mark.parametrize("task", ["question-answering", "multiple-choice"])
+@pytest.mark.parametrize("fixed", [{}, {"sequence": 12}, {"batch": 2, "sequence": 12}])
+def test_texts_become_batches_with_both_segments(task: str, fixed: dict[str, int]) -> None:
+    row = get_task(task)
+    sizes = {axis: fixed.get(axis) for axis in row.dynamic_axes}
+    tokenizer = load_tokenizer(builtin_directory())
+    batches = calibration_inputs(calibration_texts("builtin"), tokenizer=tokenizer, task=row, sizes=sizes)
+    assert any(batch["token_type_ids"].any() for batch in batches)
+    assert any(not batch["token_type_ids"].any() for batch in batches)
+    for batch in batches:
+        shape = batch["input_ids"].shape
+        assert {array.shape for array in batch.values()} == {shape}
+        assert {array.dtype for array in batch.values()} == {np.dtype(np.int64)}
+        assert len(shape) == len(row.inputs[0].axes)
+        assert shape[0] == fixed.get("batch", 1)
+        assert shape[-1] == fixed["sequence"] if "sequence" in fixed else shape[-1] <= 128
+        assert (batch["attention_mask"].sum(-1) > 2).all()
