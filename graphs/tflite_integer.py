@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from albert_export.graphs.tflite_calibration import Feed, Place, ranges
-from albert_export.graphs.tflite_graph import Operators, StoredWeight, Subgraph, TFLiteGraph, Types, schema
+from albert_export.graphs.tflite_graph import Operators, Subgraph, TFLiteGraph, Types, schema
 from albert_export.graphs.tflite_passes import DENSE_VERSION, drop_unused
 from albert_export.graphs.tflite_quantization import DENSE_PER_ROW_VERSION, parameters, quantizable, quantize_weights
 
@@ -136,7 +136,7 @@ class _Rewriter:
         self.groups = groups
         self.steps = steps
         self.dense_version = DENSE_PER_ROW_VERSION if per_row else DENSE_VERSION
-        self.biases: dict[str, int] = {}
+        self.biases: dict[tuple[int, str], int] = {}
 
     def run(self, integer: list[tuple[int, Any]]) -> None:
         """Rewrite; ``integer`` is in the order in which the operators run."""
@@ -193,11 +193,13 @@ class _Rewriter:
         weight = subgraph.weight(operator.inputs[1])
         if bias is None or weight is None or weight.scales is None:
             return
-        steps = subgraph.tensor(operator.inputs[0]).quantization.scale * weight.scales
-        stored: StoredWeight = replace(bias, dtype="int32", scales=np.broadcast_to(steps, bias.shape).copy())
-        if bias.name not in self.biases:
-            self.biases[bias.name] = self.graph.add_buffer(None)
-            self.graph.weights[self.biases[bias.name]] = stored
-        index = subgraph.add_tensor(f"{bias.name}/int32", Types.INT32, bias.shape, self.biases[bias.name])
-        subgraph.tensor(index).quantization = parameters(steps)
-        operator.inputs[2] = index
+        # One tensor for all layers that are not rolled: its scales would outweigh everything else.
+        key = self.graph.subgraphs.index(subgraph), bias.name
+        if key not in self.biases:
+            steps = subgraph.tensor(operator.inputs[0]).quantization.scale * weight.scales
+            scales = np.broadcast_to(steps, bias.shape).copy()
+            buffer = self.graph.add_buffer(None)
+            self.graph.weights[buffer] = replace(bias, dtype="int32", scales=scales)
+            self.biases[key] = subgraph.add_tensor(f"{bias.name}/int32", Types.INT32, bias.shape, buffer)
+            subgraph.tensor(self.biases[key]).quantization = parameters(steps)
+        operator.inputs[2] = self.biases[key]

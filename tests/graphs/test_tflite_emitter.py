@@ -15,7 +15,7 @@ import tensorflow as tf
 from albert_export.errors import ExportError, UnknownNameError
 from albert_export.graphs import tflite_emitter
 from albert_export.graphs.tflite_emitter import emit_tflite
-from albert_export.graphs.tflite_graph import Operators, TFLiteGraph
+from albert_export.graphs.tflite_graph import Operators, TFLiteGraph, Types
 from albert_export.tasks import TASKS, get_task
 from tests.graphs.tf_models import (
     SHAPES,
@@ -186,6 +186,16 @@ def layer_spans(model, feed) -> list[tuple[float, float]]:
     finally:
         layer.activation = activation
     return seen
+
+
+def test_unrolled_layers_share_the_scales_of_their_biases(model, calibration, tmp_path):
+    path = tmp_path / "model.tflite"
+    emit_tflite(model, QA, path, layers="unrolled", precision="int8", calibration=calibration)
+    graph = TFLiteGraph(path.read_bytes())
+    biases = [one.name.decode() for one in graph.main.raw.tensors if b".bias" in one.name and one.type == Types.INT32]
+    assert len(biases) == len(set(biases)) == 6
+    read = [graph.main.tensor(one.inputs[2]).name for _, one in graph.walk(Operators.FULLY_CONNECTED)]
+    assert len([name for name in read if name.decode() in biases]) == 4 * 6
 
 
 def test_other_calibration_gives_other_steps(model, calibration, tmp_path):
