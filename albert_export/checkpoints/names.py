@@ -33,8 +33,10 @@ class Row:
             heads that were not pruned from this layer), ``head_size`` or ``distances`` (relative positions).
         part: The part of the model that owns it; :attr:`albert_export.tasks.Task.parts` says which a task has.
         initial: How a fresh one is filled: ``normal`` (mean 0, deviation ``initializer_range``), ``zeros`` or ``ones``.
+        flax: Last part of its name in Flax models and ``flax_model.msgpack``. A ``kernel`` is ``[in, out]`` there, that
+            of the untied decoder too.
         linear: Whether it is the matrix of a linear layer: ``[out, in]`` here, but ``[in, out]`` in TensorFlow and Flax
-            and their files. Any other weight, the untied decoder's among them, lies alike everywhere.
+            and their files. In TensorFlow any other weight, the untied decoder's among them, lies as here.
         keras: Last part of its name in the reference's TensorFlow models and ``tf_model.h5``; None for what those
             models do not have.
     """
@@ -43,26 +45,29 @@ class Row:
     axes: tuple[str | int, ...]
     part: str
     initial: str
+    flax: str
     linear: bool = False
     keras: str | None = None
 
 
 def _linear(name: str, wide: str | int, narrow: str, part: str) -> tuple[Row, Row]:
     return (
-        Row(f"{name}.weight", (wide, narrow), part, "normal", linear=True, keras="kernel"),
-        Row(f"{name}.bias", (wide,), part, "zeros", keras="bias"),
+        Row(f"{name}.weight", (wide, narrow), part, "normal", "kernel", linear=True, keras="kernel"),
+        Row(f"{name}.bias", (wide,), part, "zeros", "bias", keras="bias"),
     )
 
 
 def _layer_norm(name: str, width: str, part: str) -> tuple[Row, Row]:
     return (
-        Row(f"{name}.weight", (width,), part, "ones", keras="gamma"),
-        Row(f"{name}.bias", (width,), part, "zeros", keras="beta"),
+        Row(f"{name}.weight", (width,), part, "ones", "scale", keras="gamma"),
+        Row(f"{name}.bias", (width,), part, "zeros", "bias", keras="beta"),
     )
 
 
 def _embeddings(name: str, rows: str, keras: str) -> Row:
-    return Row(f"albert.embeddings.{name}.weight", (rows, "embedding_size"), "encoder", "normal", keras=keras)
+    return Row(
+        f"albert.embeddings.{name}.weight", (rows, "embedding_size"), "encoder", "normal", "embedding", keras=keras
+    )
 
 
 ROWS: tuple[Row, ...] = (
@@ -77,14 +82,20 @@ ROWS: tuple[Row, ...] = (
     *_linear(_LAYER + "attention.value", "attention_size", "hidden_size", "encoder"),
     *_linear(_LAYER + "attention.dense", "hidden_size", "attention_size", "encoder"),
     *_layer_norm(_LAYER + "attention.LayerNorm", "hidden_size", "encoder"),
-    Row(_LAYER + "attention.distance_embedding.weight", ("distances", "head_size"), "relative positions", "normal"),
+    Row(
+        _LAYER + "attention.distance_embedding.weight",
+        ("distances", "head_size"),
+        "relative positions",
+        "normal",
+        "embedding",
+    ),
     *_linear(_LAYER + "ffn", "intermediate_size", "hidden_size", "encoder"),
     *_linear(_LAYER + "ffn_output", "hidden_size", "intermediate_size", "encoder"),
     *_linear("albert.pooler", "hidden_size", "hidden_size", "pooler"),
-    Row("predictions.bias", ("vocab_size",), "masked words", "zeros", keras="bias"),
+    Row("predictions.bias", ("vocab_size",), "masked words", "zeros", "bias", keras="bias"),
     *_layer_norm("predictions.LayerNorm", "embedding_size", "masked words"),
     *_linear("predictions.dense", "embedding_size", "hidden_size", "masked words"),
-    Row("predictions.decoder.weight", ("vocab_size", "embedding_size"), "untied decoder", "normal"),
+    Row("predictions.decoder.weight", ("vocab_size", "embedding_size"), "untied decoder", "normal", "kernel"),
     *_linear("sop_classifier.classifier", "num_labels", "hidden_size", "sentence order"),
     *_linear("classifier", "num_labels", "hidden_size", "classifier"),
     *_linear("classifier", 1, "hidden_size", "choice classifier"),
@@ -186,6 +197,29 @@ def name_of_keras(keras: str) -> str | None:
     path, _, last = keras.replace("_._", ".").replace("/", ".").removesuffix(":0").rpartition(".")
     name = f"{path}.{'bias' if last in ('bias', 'beta') else 'weight'}"
     return name if keras_name(name) == keras else None
+
+
+def flax_name(name: str) -> str | None:
+    """Return the path of the weight of a canonical name in Flax models, ``/`` between its parts.
+
+    ``albert.encoder.….albert_layer_groups.0.….ffn.weight`` is ``albert/encoder/albert_layer_groups/0/…/ffn/kernel``.
+    None for a name that is not in the table.
+    """
+    row = row_of(name)
+    return None if row is None else f"{name.rpartition('.')[0].replace('.', '/')}/{row.flax}"
+
+
+def name_of_flax(path: str) -> str | None:
+    """Return the canonical name of what :func:`flax_name` gives; None for any other path."""
+    places, _, last = path.replace("/", ".").rpartition(".")
+    name = f"{places}.{'bias' if last == 'bias' else 'weight'}"
+    return name if flax_name(name) == path else None
+
+
+def is_flax_transposed(name: str) -> bool:
+    """Return whether the weight of a canonical name lies as ``[in, out]`` in Flax, but ``[out, in]`` in checkpoints."""
+    row = row_of(name)
+    return row is not None and row.flax == "kernel"
 
 
 def tied_names(config: AlbertConfig) -> dict[str, str]:

@@ -65,9 +65,17 @@ def tensorflow_states(directory: Path, task: Task, inputs: Inputs) -> States:
     return named(model(**inputs, output_hidden_states=True, output_attentions=True))
 
 
+def flax_states(directory: Path, task: Task, inputs: Inputs) -> States:
+    from albert_export.models.flax_loading import load_eager
+
+    model, _ = load_eager(open_checkpoint(directory), task, dtype="float64")
+    return named(model(**inputs, output_hidden_states=True, output_attentions=True))
+
+
 #: Framework -> what runs a checkpoint in it; PyTorch is what each is compared with.
 FRAMEWORKS: dict[str, Callable[[Path, Task, Inputs], States]] = {
     "tensorflow": tensorflow_states,
+    "flax": flax_states,
 }
 
 
