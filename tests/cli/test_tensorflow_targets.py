@@ -44,7 +44,7 @@ def test_an_export_says_what_it_made_and_nothing_of_tensorflow_s(
     assert bundle.select().file == file
     assert bundle.select().parity is not None
     report = json.loads((tmp_path / "qa" / "parity" / "report.json").read_text(encoding="utf-8"))
-    assert [eager["framework"] for eager in report["eager"]] == ["tensorflow"]
+    assert [eager["framework"] for eager in report["eager"]] == ["torch", "tensorflow"]
 
 
 def test_options_of_tflite_reach_the_export(invoke: Invoke, tmp_path: Path) -> None:
