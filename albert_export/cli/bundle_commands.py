@@ -80,7 +80,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     "--frameworks",
     default="",
     shell_complete=completing(lambda: ("all", *FRAMEWORKS)),
-    help="Eager models to look at besides those that the artifacts were traced from: all, or names separated by commas.",
+    help="Eager models to look at besides those that artifacts were traced from: all, or names, separated by commas.",
 )
 @click.option(
     "--report",
