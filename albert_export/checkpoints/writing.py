@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from albert_export._imports import require
+from albert_export.checkpoints.raw_tensor import RawTensor
 from albert_export.checkpoints.safetensors_file import DTYPES
 from albert_export.errors import CheckpointError
 
@@ -64,7 +65,7 @@ def write_safetensors(
 
     Args:
         path: The file.
-        tensors: Name -> numpy array or torch tensor, of any device and layout.
+        tensors: Name -> numpy array, :class:`RawTensor`, or torch tensor of any device and layout.
         metadata: Text fields of the header; ``{"format": "pt"}`` by default, which transformers asks for.
 
     Raises:
@@ -244,6 +245,9 @@ def _remove_stale(directory: Path, stem: str, suffix: str, keep: set[str]) -> No
 def _describe(name: str, tensor: Any) -> _Tensor:
     import numpy as np
 
+    if isinstance(tensor, RawTensor):
+        bits = tensor.bits
+        return _Tensor(tensor.dtype, bits.shape, bits.nbytes, lambda: np.ravel(bits))
     if hasattr(tensor, "detach"):
         dtype = _torch_dtype(name, tensor)
         shape = tuple(tensor.shape)
