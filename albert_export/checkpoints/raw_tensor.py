@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import torch
 
 
+#: safetensors dtype of what a model is made of -> its name in PyTorch.
+FLOATING_POINT = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+
+
 @dataclass(frozen=True)
 class RawTensor:
     """One weight.
@@ -65,7 +69,7 @@ class RawTensor:
     @property
     def is_floating_point(self) -> bool:
         """Whether it holds fractions, as every weight of a model that was not quantised does."""
-        return "F" in self.dtype
+        return self.dtype in FLOATING_POINT
 
     def numpy(self) -> np.ndarray:
         """Return it as numpy; bfloat16 as float32, which holds each of its values exactly, in a copy."""
@@ -73,3 +77,13 @@ class RawTensor:
             return self.bits
         widened: np.ndarray = (self.bits.astype("<u4") << 16).view("<f4")
         return widened
+
+
+def same_bits(first: RawTensor, second: RawTensor) -> bool:
+    """Return whether two weights are of one dtype and shape and have the same bits; NaN is equal to itself."""
+    import numpy as np
+
+    if first.dtype != second.dtype:
+        return False
+    kind = f"u{first.bits.dtype.itemsize}"
+    return np.array_equal(first.bits.view(kind), second.bits.view(kind))

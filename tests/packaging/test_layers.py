@@ -21,7 +21,7 @@ STAGES = (
     ("graphs", "bundle"),
     ("runtimes",),
     ("parity", "pipelines"),
-    ("exporting",),
+    ("exporting", "converting"),
     ("inspection", "doctor"),
     ("cli",),
 )
