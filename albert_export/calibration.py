@@ -9,15 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from albert_export.errors import InputError
 from albert_export.tasks import Task
 
-IntArray = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Stands for the texts below in place of a file.
 BUILTIN_TEXTS = "builtin"
@@ -66,7 +64,7 @@ def calibration_texts(source: str | os.PathLike[str]) -> list[str]:
 
 def calibration_inputs(
     texts: Sequence[str], *, tokenizer: Any, task: Task, sizes: Mapping[str, int | None]
-) -> list[dict[str, IntArray]]:
+) -> list[dict[str, np.ndarray]]:
     """Return the texts as batches that the exported function takes.
 
     Args:
@@ -79,6 +77,8 @@ def calibration_inputs(
         ``input_ids``, ``attention_mask`` and ``token_type_ids``, int64 ``[B,S]`` (``[B,N,S]`` for multiple choice), a
         batch for each text: one row, or as many as the batch is fixed to, all of that text.
     """
+    import numpy as np
+
     length = sizes.get("sequence")
     longest = length or min(_LONGEST, tokenizer.model_max_length)
     batches = []

@@ -14,7 +14,8 @@ from albert_export.bundle import Artifact, Bundle, BundleWriter
 from albert_export.calibration import calibration_inputs, calibration_texts
 from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import InputError, ParityError, UnknownNameError
-from albert_export.targets import FRAMEWORKS, PRECISIONS, Reader, Target, check_target_opset, get_target
+from albert_export.readers import Reader, choose_reader, reader_layers, reader_sizes
+from albert_export.targets import FRAMEWORKS, PRECISIONS, Target, check_target_opset, get_target
 from albert_export.tasks import Task, get_task
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ def export(
     say = progress or _silent
     target_row, task_row = get_target(target), get_task(task)
     precision = _one_of("precision", precision, target_row.precisions)
-    reader = _reader(target_row, task_row, compat)
-    layers = _layers(target_row, reader, layers)
+    reader = None if compat is None else choose_reader(target_row.readers, compat, task_row.name)
+    layers = _one_of("layers", layers if reader is None else reader_layers(reader, layers), target_row.layers)
     if opset is not None:
         check_target_opset(opset, target_row.opsets)
     texts = _texts(target_row, precision, calibrate)
@@ -112,8 +113,8 @@ def export(
             progress=progress,
         )
     if reader is not None:
-        batch = batch or 1
-        sequence = sequence or min(reader.sequence[task_row.name], checkpoint.config.max_position_embeddings)
+        longest = checkpoint.config.max_position_embeddings
+        batch, sequence = reader_sizes(reader, task_row.name, batch=batch, sequence=sequence, longest=longest)
     sizes = _sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
     emit = resolve(target_row.emitter)
     framework = FRAMEWORKS[target_row.framework]
@@ -126,7 +127,7 @@ def export(
         if texts is not None:
             options["calibration"] = _calibration(texts, tokenizer, task_row, sizes)
         if reader is not None:
-            options |= {"compat": reader.name, "vocabulary": _vocabulary(writer.directory)}
+            options |= {"reader": reader, "vocabulary": _vocabulary(writer.directory)}
         eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
         if fresh:
             say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
@@ -217,37 +218,6 @@ def _form(precision: str, layers: str, sizes: Mapping[str, int | None], calibrat
     fixed = "".join(f"_{_AXIS_LETTERS[axis]}{size}" for axis, size in sizes.items() if size is not None)
     for_reader = "" if reader is None else f"_{reader.name.replace('-', '_')}"
     return f"{PRECISIONS[precision]}{static}{unrolled}{fixed}{for_reader}"
-
-
-def _reader(target: Target, task: Task, compat: str | None) -> Reader | None:
-    if compat is None:
-        return None
-    if not target.readers:
-        raise InputError(
-            f"{target.title} artifacts have one form for all readers", received=f"compat={compat}", fix="leave it out"
-        )
-    reader = next((reader for reader in target.readers if reader.name == compat), None)
-    if reader is None:
-        raise UnknownNameError("reader", compat, [reader.name for reader in target.readers])
-    if task.name not in reader.sequence:
-        raise InputError(
-            f"{reader.title} has a reader for {' and '.join(reader.sequence)}",
-            received=task.name,
-            fix="leave compat out, and run the general form",
-        )
-    return reader
-
-
-def _layers(target: Target, reader: Reader | None, layers: str | None) -> str:
-    if reader is None or reader.layers is None:
-        return _one_of("layers", layers, target.layers)
-    if layers not in (None, reader.layers):
-        raise InputError(
-            f"{reader.title} takes {reader.layers} layers only",
-            received=layers,
-            fix=f"choose {reader.layers}, or leave layers out",
-        )
-    return reader.layers
 
 
 def _texts(target: Target, precision: str, calibrate: str | os.PathLike[str] | None) -> list[str] | None:

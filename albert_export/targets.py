@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from albert_export.errors import ExportError, UnknownNameError
+from albert_export.readers import MEDIAPIPE, TASK_LIBRARY, Reader
 
 #: Precisions in the order in which they are listed, with the suffix of the artifact's file name.
 PRECISIONS: dict[str, str] = {"fp32": "", "fp16": "_fp16", "bf16": "_bf16", "int8": "_int8", "int4": "_q4"}
@@ -32,23 +32,6 @@ FRAMEWORKS: dict[str, Framework] = {
     "tensorflow": Framework("TensorFlow", "albert_export.models.tf_loading", "tensorflow"),
     "flax": Framework("Flax", "albert_export.models.flax_loading", "jax"),
 }
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Somebody else's program that takes artifacts of one form only.
-
-    Attributes:
-        name: The value of ``--compat``.
-        title: How people write it.
-        sequence: Task that it has a reader for -> the sequence length it is given where none is chosen.
-        layers: The form of the layers that it takes; None for any.
-    """
-
-    name: str
-    title: str
-    sequence: Mapping[str, int]
-    layers: str | None
 
 
 @dataclass(frozen=True)
@@ -136,16 +119,7 @@ TARGETS: tuple[Target, ...] = (
         calibrated=("int8",),
         layers=("rolled", "unrolled"),
         opsets=None,
-        readers=(
-            Reader(
-                "task-library",
-                "TFLite Task Library",
-                {"question-answering": 384, "text-classification": 128},
-                layers=None,
-            ),
-            # It refuses a file with more than one subgraph, as every loop has.
-            Reader("mediapipe", "MediaPipe", {"text-classification": 128}, layers="unrolled"),
-        ),
+        readers=(TASK_LIBRARY, MEDIAPIPE),
         devices=("cpu",),
         build_extra="tensorflow",
         run_extra="tflite",

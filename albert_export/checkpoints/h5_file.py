@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from albert_export._imports import require
+from albert_export.checkpoints.h5_target import errors_kept_from_library
 from albert_export.checkpoints.keras_layout import canonical_shapes, canonical_tensors
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.names import TIED_DECODER_BIAS, keras_name, name_of_keras, parameters, row_of
@@ -330,7 +331,11 @@ def write_h5(
     if "predictions" in layers:
         # The head of the reference holds the embeddings it is tied to, and so a copy of all of them in its file.
         layers["predictions"] += [name for name in layers["albert"] if name.startswith("albert.embeddings.")]
-    with replacing(Path(path)) as unfinished, h5py.File(unfinished.name, "w") as file:
+    with (
+        replacing(Path(path)) as unfinished,
+        errors_kept_from_library(unfinished) as target,
+        h5py.File(target, "w") as file,
+    ):
         _write_strings(file, "layer_names", list(layers))
         file.attrs["backend"] = b"tensorflow"
         file.attrs["keras_version"] = KERAS_VERSION.encode()

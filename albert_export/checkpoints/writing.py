@@ -288,7 +288,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     with _told(path):
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
         try:
-            with unfinished.open("xb") as file:
+            with unfinished.open("x+b") as file:  # the HDF5 library reads, too
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

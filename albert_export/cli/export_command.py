@@ -35,7 +35,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "savedmodel": (
         "albert-export savedmodel --task ner --model albert-ner/ --out ner/",
-        "tensorflow_model_server --model_name=ner --model_base_path=$PWD/ner/saved_model",
+        "albert-export savedmodel --task qa --model albert-qa/ --out qa/ --batch 1 --sequence 384",
     ),
     "tflite": (
         "albert-export tflite --task qa --model albert-qa/ --out qa/ --precision int8",

@@ -429,6 +429,25 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "tf_model.h5"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on the size of files there")
+@pytest.mark.parametrize("limit", [0, 5_000, 50_000])
+def test_a_write_that_the_system_ends_is_told_by_its_reason(limit: int, tmp_path: Path) -> None:
+    import resource
+
+    path, tensors = written(tmp_path)
+    before = path.read_bytes()
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, old[1]))
+    try:
+        with pytest.raises(CheckpointError) as error:
+            write_h5(path, tensors, config=tiny_config(), architecture="TFAlbertForMaskedLM")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert "must be written whole; received tf_model.h5: File too large; fix" in str(error.value)
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "tf_model.h5"]
+
+
 # --- as a checkpoint
 
 

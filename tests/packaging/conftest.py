@@ -47,8 +47,18 @@ def bare(tmp_path_factory: pytest.TempPathFactory, wheel: Path, project: dict[st
     return make_environment(tmp_path_factory.mktemp("bare"), wheel, project["dependencies"])
 
 
+def app_environment(root: Path, wheel: Path, project: dict[str, Any], extra: str) -> Environment:
+    """What ``pip install albert-export[EXTRA]`` gives an app."""
+    return make_environment(root, wheel, [*project["dependencies"], *project["optional-dependencies"][extra]])
+
+
 @pytest.fixture(scope="session")
 def with_onnxruntime(tmp_path_factory: pytest.TempPathFactory, wheel: Path, project: dict[str, Any]) -> Environment:
-    """What ``pip install albert-export[onnxruntime]`` gives an app."""
-    requirements = [*project["dependencies"], *project["optional-dependencies"]["onnxruntime"]]
-    return make_environment(tmp_path_factory.mktemp("app"), wheel, requirements)
+    """An app that runs ONNX artifacts."""
+    return app_environment(tmp_path_factory.mktemp("app"), wheel, project, "onnxruntime")
+
+
+@pytest.fixture(scope="session")
+def with_litert(tmp_path_factory: pytest.TempPathFactory, wheel: Path, project: dict[str, Any]) -> Environment:
+    """An app that runs TFLite artifacts."""
+    return app_environment(tmp_path_factory.mktemp("phone"), wheel, project, "tflite")

@@ -1,4 +1,5 @@
-"""An app that installed ``albert-export[onnxruntime]`` and nothing else loads, runs and asks a bundle."""
+"""An app that installed ``albert-export[onnxruntime]`` or ``[tflite]``, and nothing else, loads, runs and asks a
+bundle."""
 
 from __future__ import annotations
 
@@ -41,6 +42,26 @@ RECORDS = {
 def test_the_app_has_onnxruntime_and_no_framework(with_onnxruntime: Environment) -> None:
     for module, there in (("onnxruntime", True), ("torch", False), ("onnx", False), ("tensorflow", False)):
         assert (with_onnxruntime.run("-c", f"import {module}").returncode == 0) is there
+
+
+def test_the_phone_s_app_has_litert_and_no_framework(with_litert: Environment) -> None:
+    for module, there in (("ai_edge_litert.interpreter", True), ("tensorflow", False), ("onnxruntime", False)):
+        assert (with_litert.run("-c", f"import {module}").returncode == 0) is there
+
+
+@pytest.mark.parametrize("task", ["question-answering", "multiple-choice"])
+def test_the_phone_s_app_gets_the_same_numbers(with_litert: Environment, exported: Exported, task: str) -> None:
+    bundle = exported(task, "tflite")
+    done = with_litert.run("-c", USE, str(bundle), json.dumps(RECORDS[task]))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    told = json.loads(done.stdout)
+    assert told["heavy"] == []
+    with albert_export.load(bundle) as session:
+        ids = [[[2, 7, 3], [2, 8, 3]]] if task == "multiple-choice" else [[2, 7, 8, 3]]
+        here = session.run(input_ids=ids)
+    for name, array in here.items():
+        np.testing.assert_allclose(told["arrays"][name], array, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("task", [task.name for task in TASKS])

@@ -69,7 +69,13 @@ def test_the_other_modules_lack_nothing_but_their_framework(bare: Environment, m
     done = bare.run("-c", IMPORT_EACH, *heavy)
     assert done.returncode == 0, done.stderr
     failures = json.loads(done.stdout)
-    assert {package for _, package, _ in failures.values()} <= {"torch", "onnx", "onnx_ir", "tensorflow"}, failures
+    assert {package for _, package, _ in failures.values()} <= {
+        "torch",
+        "onnx",
+        "onnx_ir",
+        "tensorflow",
+        "flatbuffers",
+    }, failures
 
 
 def test_a_public_class_without_its_framework_names_the_extra(bare: Environment) -> None:
@@ -115,7 +121,10 @@ def test_importing_the_command_line_takes_under_half_a_second() -> None:
     assert seconds("import albert_export.cli") - seconds("pass") < 0.5
 
 
-@pytest.mark.parametrize("command", ["", "onnx", "run", "parity", "inspect", "tasks", "doctor", "completion"])
+COMMANDS = ["onnx", "savedmodel", "tflite", "run", "parity", "inspect", "tasks", "doctor", "completion"]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_help_runs_without_frameworks(bare: Environment, command: str) -> None:
     done = bare.run("-c", "from albert_export.cli import main; main()", *command.split(), "--help")
     assert done.returncode == 0, done.stderr
@@ -125,16 +134,21 @@ def test_every_help_runs_without_frameworks(bare: Environment, command: str) -> 
 
 def test_the_list_of_commands_above_is_complete(bare: Environment) -> None:
     printed = bare.python_code("from albert_export.cli import program; print(*program.commands)")
-    assert printed.split() == ["onnx", "run", "parity", "inspect", "tasks", "doctor", "completion"]
+    assert printed.split() == COMMANDS
 
 
-def test_an_export_without_torch_names_the_extra_and_writes_nothing(bare: Environment) -> None:
+@pytest.mark.parametrize(
+    ("target", "extra"), [("onnx", "onnx"), ("savedmodel", "tensorflow"), ("tflite", "tensorflow")]
+)
+def test_an_export_without_its_framework_names_the_extra_and_writes_nothing(
+    bare: Environment, target: str, extra: str
+) -> None:
     out = bare.root / "out"
     main = "from albert_export.cli import main; main()"
-    done = bare.run("-c", main, "onnx", "--task", "qa", "--out", str(out), ALBERT_EXPORT_CACHE=str(bare.root / "cache"))
+    done = bare.run("-c", main, target, "--task", "qa", "--out", str(out), ALBERT_EXPORT_CACHE=str(bare.root / "cache"))
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: ")
-    assert "pip install 'albert-export[onnx]'" in done.stderr
+    assert f"pip install 'albert-export[{extra}]'" in done.stderr
     assert not out.exists()
 
 
@@ -142,10 +156,7 @@ def test_doctor_runs_without_frameworks(bare: Environment) -> None:
     done = bare.run("-c", "from albert_export.cli import main; main()", "doctor", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert {package["name"]: package["state"] for package in found["packages"]} == {
-        "onnx": "missing",
-        "onnx-ir": "missing",
-        "onnxruntime": "missing",
-        "torch": "missing",
-    }
+    assert {package["name"]: package["state"] for package in found["packages"]} == dict.fromkeys(
+        ("ai-edge-litert", "onnx", "onnx-ir", "onnxruntime", "tensorflow", "torch"), "missing"
+    )
     assert not any(ability["able"] for ability in found["abilities"])
