@@ -33,10 +33,8 @@ class Row:
             heads that were not pruned from this layer), ``head_size`` or ``distances`` (relative positions).
         part: The part of the model that owns it; :attr:`albert_export.tasks.Task.parts` says which a task has.
         initial: How a fresh one is filled: ``normal`` (mean 0, deviation ``initializer_range``), ``zeros`` or ``ones``.
-        flax: Last part of its name in Flax models and ``flax_model.msgpack``. A ``kernel`` is ``[in, out]`` there, that
-            of the untied decoder too.
         linear: Whether it is the matrix of a linear layer: ``[out, in]`` here, but ``[in, out]`` in TensorFlow and Flax
-            and their files. In TensorFlow any other weight, the untied decoder's among them, lies as here.
+            and their files. Any other weight lies alike everywhere, but for the untied decoder's in Flax.
         keras: Last part of its name in the reference's TensorFlow models and ``tf_model.h5``; None for what those
             models do not have.
     """
@@ -45,29 +43,35 @@ class Row:
     axes: tuple[str | int, ...]
     part: str
     initial: str
-    flax: str
     linear: bool = False
     keras: str | None = None
+
+    @property
+    def flax(self) -> str:
+        """Last part of its name in Flax models and ``flax_model.msgpack``; a ``kernel`` is ``[in, out]`` there."""
+        if self.name.endswith(".bias"):
+            return "bias"
+        if self.linear or self.part == "untied decoder":
+            return "kernel"
+        return "scale" if self.initial == "ones" else "embedding"
 
 
 def _linear(name: str, wide: str | int, narrow: str, part: str) -> tuple[Row, Row]:
     return (
-        Row(f"{name}.weight", (wide, narrow), part, "normal", "kernel", linear=True, keras="kernel"),
-        Row(f"{name}.bias", (wide,), part, "zeros", "bias", keras="bias"),
+        Row(f"{name}.weight", (wide, narrow), part, "normal", linear=True, keras="kernel"),
+        Row(f"{name}.bias", (wide,), part, "zeros", keras="bias"),
     )
 
 
 def _layer_norm(name: str, width: str, part: str) -> tuple[Row, Row]:
     return (
-        Row(f"{name}.weight", (width,), part, "ones", "scale", keras="gamma"),
-        Row(f"{name}.bias", (width,), part, "zeros", "bias", keras="beta"),
+        Row(f"{name}.weight", (width,), part, "ones", keras="gamma"),
+        Row(f"{name}.bias", (width,), part, "zeros", keras="beta"),
     )
 
 
 def _embeddings(name: str, rows: str, keras: str) -> Row:
-    return Row(
-        f"albert.embeddings.{name}.weight", (rows, "embedding_size"), "encoder", "normal", "embedding", keras=keras
-    )
+    return Row(f"albert.embeddings.{name}.weight", (rows, "embedding_size"), "encoder", "normal", keras=keras)
 
 
 ROWS: tuple[Row, ...] = (
@@ -82,20 +86,14 @@ ROWS: tuple[Row, ...] = (
     *_linear(_LAYER + "attention.value", "attention_size", "hidden_size", "encoder"),
     *_linear(_LAYER + "attention.dense", "hidden_size", "attention_size", "encoder"),
     *_layer_norm(_LAYER + "attention.LayerNorm", "hidden_size", "encoder"),
-    Row(
-        _LAYER + "attention.distance_embedding.weight",
-        ("distances", "head_size"),
-        "relative positions",
-        "normal",
-        "embedding",
-    ),
+    Row(_LAYER + "attention.distance_embedding.weight", ("distances", "head_size"), "relative positions", "normal"),
     *_linear(_LAYER + "ffn", "intermediate_size", "hidden_size", "encoder"),
     *_linear(_LAYER + "ffn_output", "hidden_size", "intermediate_size", "encoder"),
     *_linear("albert.pooler", "hidden_size", "hidden_size", "pooler"),
-    Row("predictions.bias", ("vocab_size",), "masked words", "zeros", "bias", keras="bias"),
+    Row("predictions.bias", ("vocab_size",), "masked words", "zeros", keras="bias"),
     *_layer_norm("predictions.LayerNorm", "embedding_size", "masked words"),
     *_linear("predictions.dense", "embedding_size", "hidden_size", "masked words"),
-    Row("predictions.decoder.weight", ("vocab_size", "embedding_size"), "untied decoder", "normal", "kernel"),
+    Row("predictions.decoder.weight", ("vocab_size", "embedding_size"), "untied decoder", "normal"),
     *_linear("sop_classifier.classifier", "num_labels", "hidden_size", "sentence order"),
     *_linear("classifier", "num_labels", "hidden_size", "classifier"),
     *_linear("classifier", 1, "hidden_size", "choice classifier"),
