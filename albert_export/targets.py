@@ -30,6 +30,7 @@ class Framework:
 FRAMEWORKS: dict[str, Framework] = {
     "torch": Framework("PyTorch", "albert_export.models.torch_loading", "onnx"),
     "tensorflow": Framework("TensorFlow", "albert_export.models.tf_loading", "tensorflow"),
+    "flax": Framework("Flax", "albert_export.models.flax_loading", "jax"),
 }
 
 
