@@ -46,6 +46,8 @@ def export(
     choices: int | None = None,
     calibrate: str | os.PathLike[str] | None = None,
     compat: str | None = None,
+    embed_weights: bool = False,
+    aot: str | None = None,
     parity: bool = True,
     allow_random_head: bool = False,
     revision: str | None = None,
@@ -74,6 +76,10 @@ def export(
         calibrate: Text file with one sentence a line, or ``builtin``: int8 activations get the fixed ranges that these
             texts show; None leaves them to be measured in each run.
         compat: Reader that takes only a form of its own; see the target's row. None for the general form.
+        embed_weights: Whether the weights lie inside the graph's file, where the target can; else beside it, once for
+            all artifacts of a precision.
+        aot: A processor of the target's row, such as ``tpu:v5e``, to compile the artifact for on this machine as well:
+            flops, bytes, memory and the estimated time are in the artifact's facts.
         parity: Whether to compare the artifact with the eager model before it is accepted.
         allow_random_head: Whether a head that the checkpoint lacks may be filled freshly.
         revision: Branch, tag or commit of a hub repository.
@@ -84,7 +90,7 @@ def export(
 
     Raises:
         UnknownNameError: No target, task, precision, layers or reader of that name.
-        InputError: A fixed size is out of range, or there are no texts to calibrate on.
+        InputError: A fixed size is out of range, there are no texts to calibrate on, or an option is not the target's.
         CheckpointError: The checkpoint cannot be found or read, or lacks the head.
         ConfigError: The configuration breaks a rule.
         ExportError: Tracing, a pass or the check of the file failed.
@@ -100,6 +106,7 @@ def export(
     if opset is not None:
         check_target_opset(opset, target_row.opsets)
     texts = _texts(target_row, precision, calibrate)
+    options: dict[str, Any] = _own_options(target_row, embed_weights, aot)
     if isinstance(model, Checkpoint):
         checkpoint = model
     else:
@@ -123,7 +130,8 @@ def export(
     say(f"checkpoint {checkpoint.source_name}: {len(checkpoint.weight_files)} weight file(s)")
     with BundleWriter(out, task=task_row.name, source=checkpoint.source) as writer:
         tokenizer = _put_shared_files(writer, checkpoint, task_row, say)
-        options: dict[str, Any] = {} if opset is None else {"opset": opset}
+        if opset is not None:
+            options["opset"] = opset
         if texts is not None:
             options["calibration"] = _calibration(texts, tokenizer, task_row, sizes)
         if reader is not None:
@@ -131,7 +139,8 @@ def export(
         eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
         if fresh:
             say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
-        file = target_row.place.format(form=_form(precision, layers, sizes, texts is not None, reader))
+        form = _form(precision, layers, sizes, texts is not None, reader, embed_weights)
+        file = target_row.place.format(form=form)
         emitted = emit(
             eager,
             task_row,
@@ -150,7 +159,7 @@ def export(
             precision=precision,
             layers=layers,
             file=file,
-            files=tuple(writer.record(path.relative_to(writer.directory).as_posix()) for path in emitted.files),
+            files=tuple(writer.settle(path.relative_to(writer.directory).as_posix()) for path in emitted.files),
             shapes=sizes,
             opset=emitted.opset,
             inputs=emitted.inputs,
@@ -211,13 +220,36 @@ def _sizes(task: Task, checkpoint: Checkpoint, chosen: Mapping[str, int | None])
     return sizes
 
 
-def _form(precision: str, layers: str, sizes: Mapping[str, int | None], calibrated: bool, reader: Reader | None) -> str:
+def _form(
+    precision: str,
+    layers: str,
+    sizes: Mapping[str, int | None],
+    calibrated: bool,
+    reader: Reader | None,
+    embedded: bool,
+) -> str:
     """Return what tells the artifact's file from others of its target."""
     static = "_static" if calibrated else ""
     unrolled = "_unrolled" if layers == "unrolled" else ""
     fixed = "".join(f"_{_AXIS_LETTERS[axis]}{size}" for axis, size in sizes.items() if size is not None)
     for_reader = "" if reader is None else f"_{reader.name.replace('-', '_')}"
-    return f"{PRECISIONS[precision]}{static}{unrolled}{fixed}{for_reader}"
+    inside = "_embedded" if embedded else ""
+    return f"{PRECISIONS[precision]}{static}{unrolled}{fixed}{for_reader}{inside}"
+
+
+def _own_options(target: Target, embed_weights: bool, aot: str | None) -> dict[str, Any]:
+    """Return the emitter's options that only some targets have."""
+    if embed_weights and not target.embeds:
+        raise InputError(
+            f"{target.title} artifacts have one place for their weights", received="embed_weights", fix="leave it out"
+        )
+    if aot is not None and not target.compiled_for:
+        raise InputError(
+            f"{target.title} artifacts are not compiled ahead of time", received=f"aot={aot}", fix="leave it out"
+        )
+    if aot is not None and aot not in target.compiled_for:
+        raise UnknownNameError("aot", aot, target.compiled_for)
+    return {**({"embed_weights": True} if embed_weights else {}), **({} if aot is None else {"aot": aot})}
 
 
 def _texts(target: Target, precision: str, calibrate: str | os.PathLike[str] | None) -> list[str] | None:

@@ -50,6 +50,9 @@ class Target:
         layers: Forms of the shared layer it can be exported in, the default (the benchmark's winner) first.
         opsets: Oldest and newest ONNX operator set it can be exported in; None for a target without any.
         readers: Programs that take only a form of their own, which can be exported for them; always one row a run.
+        embeds: Whether the weights, which lie beside the graph, can be put inside it.
+        compiled_for: Processors that this machine lacks, but for which the artifact can be compiled to learn its cost.
+        compiles_shapes: Whether its runtime compiles every new shape, and so can be given buckets of lengths.
         devices: Devices its runtime knows, besides ``auto``.
         build_extra: Extra that brings what export needs.
         run_extra: Extra that brings what the runtime needs.
@@ -66,6 +69,9 @@ class Target:
     layers: tuple[str, ...]
     opsets: tuple[int, int] | None
     readers: tuple[Reader, ...]
+    embeds: bool
+    compiled_for: tuple[str, ...]
+    compiles_shapes: bool
     devices: tuple[str, ...]
     build_extra: str
     run_extra: str
@@ -88,6 +94,9 @@ TARGETS: tuple[Target, ...] = (
         layers=("rolled", "unrolled"),
         opsets=ONNX_OPSETS,
         readers=(),
+        embeds=False,
+        compiled_for=(),
+        compiles_shapes=False,
         devices=("cpu", "cuda"),
         build_extra="onnx",
         run_extra="onnxruntime",
@@ -104,6 +113,9 @@ TARGETS: tuple[Target, ...] = (
         layers=("rolled", "unrolled"),
         opsets=None,
         readers=(),
+        embeds=False,
+        compiled_for=(),
+        compiles_shapes=False,
         devices=("cpu", "cuda"),
         build_extra="tensorflow",
         run_extra="tensorflow",
@@ -120,9 +132,31 @@ TARGETS: tuple[Target, ...] = (
         layers=("rolled", "unrolled"),
         opsets=None,
         readers=(TASK_LIBRARY, MEDIAPIPE),
+        embeds=False,
+        compiled_for=(),
+        compiles_shapes=False,
         devices=("cpu",),
         build_extra="tensorflow",
         run_extra="tflite",
+    ),
+    Target(
+        name="stablehlo",
+        title="StableHLO",
+        place="stablehlo/model{form}.jax",
+        framework="flax",
+        emitter="albert_export.graphs.stablehlo_emitter:emit_stablehlo",
+        runtime="albert_export.runtimes.stablehlo_runtime:StableHloRuntime",
+        precisions=("fp32", "bf16", "fp16"),
+        calibrated=(),
+        layers=("rolled", "unrolled"),
+        opsets=None,
+        readers=(),
+        embeds=True,
+        compiled_for=("tpu:v4", "tpu:v5e", "tpu:v5p", "tpu:v6e"),
+        compiles_shapes=True,
+        devices=("cpu", "cuda", "tpu"),
+        build_extra="jax",
+        run_extra="jax",
     ),
 )
 
