@@ -14,6 +14,7 @@ from albert_export._version import __version__
 if TYPE_CHECKING:  # the same names for type checkers and editors; a test compares the two lists
     from albert_export.bundle import Bundle as Bundle
     from albert_export.config import AlbertConfig as AlbertConfig
+    from albert_export.converting import convert as convert
     from albert_export.errors import AlbertExportError as AlbertExportError
     from albert_export.exporting import export as export
     from albert_export.models.tf_albert import TFAlbertForMaskedLM as TFAlbertForMaskedLM
@@ -65,6 +66,7 @@ _EXPORTS = {
     "TFAlbertForTokenClassification": "albert_export.models.tf_albert",
     "TFAlbertModel": "albert_export.models.tf_albert",
     "check_parity": "albert_export.parity",
+    "convert": "albert_export.converting",
     "export": "albert_export.exporting",
     "load": "albert_export.runtimes",
     "load_tokenizer": "albert_export.tokenization",

@@ -366,16 +366,7 @@ class AlbertConfig:
         Raises:
             ConfigError: The file cannot be read, is no JSON object, or a field breaks its rule.
         """
-        try:
-            fields = json.loads(Path(path).read_text(encoding="utf-8"))
-            json.dumps(fields, ensure_ascii=False).encode("utf-8")  # "\ud800" is JSON, but no text that can be written
-        except OSError as error:
-            raise ConfigError("the configuration file must be readable", received=str(error)) from error
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(
-                "the configuration file must be JSON", received=f"{Path(path).name}: {error}", fix="save it again"
-            ) from error
-        return cls.from_dict(fields)
+        return cls.from_dict(read_json(path))
 
     @classmethod
     def from_pretrained(
@@ -394,15 +385,35 @@ class AlbertConfig:
             CheckpointError: The checkpoint cannot be found.
             ConfigError: A field breaks its rule.
         """
-        from albert_export.checkpoints import find_config_file  # the hub client is not wanted for local use
+        # the hub client is not wanted for local use
+        from albert_export.checkpoints import find_config_file, google_release
 
         path = find_config_file(
             name_or_path, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token
         )
-        config = cls.from_json_file(path)
+        by_google = path.name == google_release.CONFIG_NAME
+        config = cls.from_dict(google_release.read_config_fields(path)) if by_google else cls.from_json_file(path)
         if changes:
             config.update(changes)
         return config
+
+
+def read_json(path: str | Path) -> Any:
+    """Return what a configuration file holds.
+
+    Raises:
+        ConfigError: The file cannot be read, or is no JSON.
+    """
+    try:
+        fields = json.loads(Path(path).read_text(encoding="utf-8"))
+        json.dumps(fields, ensure_ascii=False).encode("utf-8")  # "\ud800" is JSON, but no text that can be written
+    except OSError as error:
+        raise ConfigError("the configuration file must be readable", received=str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(
+            "the configuration file must be JSON", received=f"{Path(path).name}: {error}", fix="save it again"
+        ) from error
+    return fields
 
 
 def _pruned_heads(pruned_heads: Mapping[Any, Any] | None) -> dict[int, list[int]]:

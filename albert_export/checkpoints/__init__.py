@@ -1,6 +1,7 @@
 """Weights in and out: where checkpoints are found, what their weights are called, how files are read and written."""
 
 from albert_export.checkpoints.checkpoint import Checkpoint, Source, WeightFormat
+from albert_export.checkpoints.google_release import find_vocabularies
 from albert_export.checkpoints.h5_file import read_h5, write_h5
 from albert_export.checkpoints.matching import Matching, check_shapes, match_names
 from albert_export.checkpoints.names import parameters, tied_names
@@ -15,6 +16,7 @@ __all__ = [
     "check_shapes",
     "find_config_file",
     "find_tokenizer_directory",
+    "find_vocabularies",
     "match_names",
     "open_checkpoint",
     "parameters",

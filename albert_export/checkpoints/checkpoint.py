@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from albert_export.checkpoints import h5_file
+from albert_export.checkpoints import h5_file, tf1_layout
 from albert_export.checkpoints.keras_layout import canonical_shapes, canonical_tensors, is_keras
-from albert_export.checkpoints.safetensors_file import numpy_tensors, read_headers, torch_tensors
+from albert_export.checkpoints.raw_tensor import RawTensor
+from albert_export.checkpoints.safetensors_file import LazyTensors, numpy_tensors, read_headers, torch_tensors
 from albert_export.checkpoints.torch_file import load_torch_files, to_numpy
 from albert_export.config import AlbertConfig
 from albert_export.errors import CheckpointError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SourceKind = Literal["directory", "hub", "builtin"]
-WeightFormat = Literal["safetensors", "torch", "h5"]
+WeightFormat = Literal["safetensors", "torch", "h5", "tf1"]
 
 CONFIG_NAME = "config.json"
 _CHUNK_BYTES = 1 << 20
@@ -51,14 +52,16 @@ class Checkpoint:
     """A directory with a configuration and weights, from wherever it was opened.
 
     Attributes:
-        directory: Where the files lie on this machine; tokenizer files lie beside the weights.
-        config: The parsed ``config.json``. Copy it before changing it.
+        directory: Where the files lie on this machine, those of the tokenizer among them.
+        config: The parsed configuration. Copy it before changing it.
         source_kind: ``directory``, ``hub`` or ``builtin``.
         source_name: See :attr:`Source.name`.
         revision: See :attr:`Source.revision`.
-        weight_files: The file, or the shards, that hold the weights, sorted by name.
-        weight_format: ``safetensors``, ``torch`` for ``pytorch_model.bin``, or ``h5`` for ``tf_model.h5``. Names and
-            orientation of the weights are PyTorch's in all of them.
+        weight_files: The file, or the shards, that hold the weights, sorted by name; of Google's checkpoints the index
+            first.
+        weight_format: ``safetensors``, ``torch`` for ``pytorch_model.bin``, ``h5`` for ``tf_model.h5``, or ``tf1`` for
+            Google's own checkpoints. Names and orientation of the weights are PyTorch's in all of them.
+        config_file: Where the configuration was read.
     """
 
     directory: Path
@@ -68,25 +71,26 @@ class Checkpoint:
     revision: str | None
     weight_files: tuple[Path, ...]
     weight_format: WeightFormat
+    config_file: Path
 
     @cached_property
     def source(self) -> Source:
         """Identity of the checkpoint. Every file is read once, in pieces; the result is kept.
 
-        The hash is that of the lines that ``sha256sum config.json WEIGHT_FILES…`` prints in the order of their names,
+        The hash is that of the lines that ``sha256sum CONFIG_FILE WEIGHT_FILES…`` prints in the order of their names,
         so it depends on contents and names and on no path.
 
         Raises:
             CheckpointError: A file cannot be read.
         """
-        files = sorted([self.directory / CONFIG_NAME, *self.weight_files], key=lambda path: path.name)
+        files = sorted([self.config_file, *self.weight_files], key=lambda path: path.name)
         lines = "".join(f"{_sha256(path)}  {path.name}\n" for path in files)
         return Source(
             self.source_kind, self.source_name, self.revision, hashlib.sha256(lines.encode("utf-8")).hexdigest()
         )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return name -> shape of every stored weight; for safetensors and h5 only the headers are read.
+        """Return name -> shape of every stored weight; but for ``pytorch_model.bin`` only the headers are read.
 
         Raises:
             CheckpointError: A file is truncated, malformed or unsafe.
@@ -94,6 +98,8 @@ class Checkpoint:
         """
         if self.weight_format == "h5":
             return h5_file.read_shapes(self.weight_files)
+        if self.weight_format == "tf1":
+            return {name: weight.shape for name, weight in tf1_layout.read_weights(self.weight_files[0]).items()}
         if self.weight_format == "safetensors":
             stored = self._stored_shapes()
             return canonical_shapes(stored) if is_keras(stored) else stored
@@ -111,6 +117,8 @@ class Checkpoint:
         """
         if self.weight_format == "h5":
             return h5_file.read_h5(self.weight_files)
+        if self.weight_format == "tf1":
+            return tf1_layout.numpy_tensors(self.weight_files[0])
         if self.weight_format == "safetensors":
             return self._canonical(numpy_tensors(self.weight_files))
         return {name: to_numpy(tensor) for name, tensor in self.torch_tensors().items()}
@@ -126,9 +134,29 @@ class Checkpoint:
         """
         if self.weight_format == "h5":
             return h5_file.torch_tensors(self.weight_files)
+        if self.weight_format == "tf1":
+            return tf1_layout.torch_tensors(self.weight_files[0])
         if self.weight_format == "safetensors":
             return self._canonical(torch_tensors(self.weight_files))
         return load_torch_files(self.weight_files)
+
+    def raw_tensors(self) -> Mapping[str, RawTensor]:
+        """Return name -> weight as the bytes that are stored, bfloat16 too; each is made when it is asked for.
+
+        Raises:
+            CheckpointError: A file is truncated, malformed or unsafe, or of a dtype that only torch knows.
+            MissingDependencyError: As of :meth:`numpy_tensors`.
+        """
+        if self.weight_format == "torch":
+            tensors = self.torch_tensors()
+            return LazyTensors(tensors, lambda name: RawTensor.of_torch(name, tensors[name]))
+        if self.weight_format == "safetensors":
+            arrays = self._canonical(numpy_tensors(self.weight_files, raw=True))
+        elif self.weight_format == "tf1":
+            arrays = tf1_layout.numpy_tensors(self.weight_files[0], raw=True)
+        else:
+            arrays = self.numpy_tensors()
+        return LazyTensors(arrays, lambda name: RawTensor.of_numpy(name, arrays[name]))
 
     def _stored_shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: entry.shape for name, entry in read_headers(self.weight_files).items()}

@@ -302,7 +302,12 @@ def _elsewhere(path: Path, received: str) -> CheckpointError:
 
 
 def write_h5(
-    path: str | os.PathLike[str], tensors: Mapping[str, Any], *, config: AlbertConfig, architecture: str
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, Any],
+    *,
+    config: AlbertConfig,
+    architecture: str,
+    further: Iterable[str] = (),
 ) -> None:
     """Write ``tf_model.h5``, which transformers' class of that name loads without missing or unexpected weights.
 
@@ -312,9 +317,10 @@ def write_h5(
     Args:
         path: The file.
         tensors: Name, canonical or as in a bare ``AlbertModel``, -> numpy array, linear ones ``[out, in]``; every
-            parameter of the architecture once. A bare model's pooler may be left out.
+            parameter of the classes once. A bare model's pooler may be left out.
         config: Says which parameters there are.
-        architecture: One of the seven classes, with or without ``TF`` before its name.
+        architecture: One of the seven classes, with or without ``TF`` before its name; it names the file's groups.
+        further: Those of them whose heads are stored as well. The reference's classes pass over other heads.
 
     Raises:
         CheckpointError: A model that the reference's TensorFlow classes do not have, or a failed write.
@@ -323,7 +329,7 @@ def write_h5(
     """
     h5py = require("h5py", needed_for=f"writing {Path(path).name}", extra="convert")
     model = f"TF{architecture.removeprefix('TF')}"
-    sources = _checked(tensors, config, model)
+    sources = _checked(tensors, config, [model, *further])
     scope = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", model)).lower()
     layers: dict[str, list[str]] = {}
     for name in sorted(sources, key=_order):
@@ -348,13 +354,16 @@ def write_h5(
         _write_strings(file.create_group("top_level_model_weights"), "weight_names", [])
 
 
-def _checked(tensors: Mapping[str, Any], config: AlbertConfig, model: str) -> dict[str, str]:
+def _checked(tensors: Mapping[str, Any], config: AlbertConfig, models: Sequence[str]) -> dict[str, str]:
     """Return canonical name -> name in ``tensors``, with the decoder's bias beside the head's."""
-    task = next((task for task in TASKS if task.tensorflow_class == model), None)
-    if task is None:
-        raise CheckpointError("tf_model.h5 must be of one of the seven classes", received=model)
-    wanted = parameters(config, task)
-    optional = set(wanted) - set(parameters(config, task, pooler=False))
+    wanted: dict[str, tuple[int, ...]] = {}
+    needed: set[str] = set()
+    for model in models:
+        task = next((task for task in TASKS if task.tensorflow_class == model), None)
+        if task is None:
+            raise CheckpointError("tf_model.h5 must be of one of the seven classes", received=model)
+        wanted |= parameters(config, task)
+        needed |= parameters(config, task, pooler=False).keys()
     sources = {canonical_name(name): name for name in tensors}
     decoders, heads = TIED_DECODER_BIAS
     if heads in sources:
@@ -367,7 +376,7 @@ def _checked(tensors: Mapping[str, Any], config: AlbertConfig, model: str) -> di
             fix="save safetensors, which hold relative positions and decoders of their own",
         )
     shapes = {name: tuple(tensors[source].shape) for name, source in sources.items()}
-    missing = wanted.keys() - shapes.keys() - optional
+    missing = needed - shapes.keys()
     differing = [
         f"{name}: {list(shapes[name])} against {list(wanted[name])}"
         for name in wanted.keys() & shapes.keys()
@@ -375,7 +384,7 @@ def _checked(tensors: Mapping[str, Any], config: AlbertConfig, model: str) -> di
     ]
     if missing or differing or shapes.keys() - wanted.keys():
         raise WeightsMismatchError(
-            f"tf_model.h5 must hold the weights of {model}",
+            f"tf_model.h5 must hold the weights of {', '.join(dict.fromkeys(models))}",
             missing=missing,
             unexpected=shapes.keys() - wanted.keys(),
             mismatched=differing,

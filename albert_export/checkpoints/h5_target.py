@@ -68,7 +68,8 @@ class H5Target:
         self._try(lambda: self._file.seek(self._position))
         self._try(lambda: self._file.write(data))
         self._position += len(data)
-        self._size = max(self._size, self._position)
+        if data:  # writing nothing beyond the end does not make a file longer
+            self._size = max(self._size, self._position)
         return len(data)
 
     def truncate(self, size: int | None = None) -> int:

@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from albert_export.checkpoints import h5_file
 from albert_export.checkpoints.checkpoint import WeightFormat
 from albert_export.checkpoints.safetensors_file import read_headers
+from albert_export.checkpoints.tensor_bundle import shard_paths
+from albert_export.checkpoints.tf1_layout import read_weights
 from albert_export.errors import CheckpointError
 
 #: Single file, its index when sharded, the format; the first that is there is used. safetensors come first: they
@@ -28,10 +30,12 @@ TOKENIZER_FILES = (
     "added_tokens.json",
     "vocab.txt",
 )
+#: Google's checkpoints of TensorFlow 1: an index with any prefix, in directories only.
+BUNDLE_NAME = "model.ckpt-*.index"
 #: Weights in formats that are not read here, with what they are.
 OTHER_FORMATS = {
     "flax_model.msgpack": "Flax weights",
-    "model.ckpt.index": "a TensorFlow 1 checkpoint",
+    "model.ckpt.index": "a TensorFlow 1 checkpoint",  # of a hub repository: directories are looked into
 }
 
 
@@ -40,8 +44,8 @@ class Weights:
     """The weight files of one checkpoint.
 
     Attributes:
-        format: ``safetensors``, ``torch`` or ``h5``.
-        files: The file, or the shards sorted by name.
+        format: ``safetensors``, ``torch``, ``h5`` or ``tf1``.
+        files: The file, or the shards sorted by name; for ``tf1`` the index, then its shards.
         placed: Name of a weight -> its shard, where an index says so; None for a single file.
     """
 
@@ -56,6 +60,7 @@ def find_weights(
     place: str,
     seen: Callable[[], str],
     formats: Sequence[WeightFormat] | None = None,
+    find_index: Callable[[], Path | None] = lambda: None,
 ) -> Weights:
     """Find the weight files of a checkpoint.
 
@@ -63,7 +68,9 @@ def find_weights(
         get: Returns the path of a file of that name, or None when the checkpoint has none; it may fetch the file.
         place: What to call the checkpoint in errors.
         seen: Tells what is there instead, when there are no weights.
-        formats: Formats to look for, the preferred ones first; by default all, in the order of the table.
+        formats: Formats to look for, the preferred ones first; by default all, in the order of the table, and then
+            ``tf1``.
+        find_index: Returns the index of a ``tf1`` checkpoint, or None.
 
     Raises:
         CheckpointError: No weights, a malformed index, or a shard that is missing.
@@ -88,7 +95,11 @@ def find_weights(
                 )
             files.append(path)
         return Weights(weight_format, tuple(files), placed)
-    names = ", ".join(name for single, index, _ in rows for name in (single, index))
+    bundles = formats is None or "tf1" in formats
+    index_path = find_index() if bundles else None
+    if index_path is not None:
+        return Weights("tf1", (index_path, *shard_paths(index_path)), None)
+    names = ", ".join([name for row in rows for name in row[:2]] + [BUNDLE_NAME] * bundles)
     raise CheckpointError(f"a checkpoint must have one of {names}", received=f"{place} with {seen()}")
 
 
@@ -123,6 +134,9 @@ def check_headers(weights: Weights) -> None:
         MissingDependencyError: The files are h5 files, and h5py is not installed.
     """
     if weights.format == "torch":
+        return
+    if weights.format == "tf1":
+        read_weights(weights.files[0])
         return
     if weights.format == "h5":
         held = {name: entry.path.name for name, entry in h5_file.read_entries(weights.files).items()}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PREFIX = "albert."
 
 _LAYER = "albert.encoder.albert_layer_groups.{group}.albert_layers.{layer}."
+_TF1_LAYER = "bert/encoder/transformer/group_{group}/inner_group_{layer}/"
 
 
 @dataclass(frozen=True)
@@ -33,40 +34,63 @@ class Row:
             heads that were not pruned from this layer), ``head_size`` or ``distances`` (relative positions).
         part: The part of the model that owns it; :attr:`albert_export.tasks.Task.parts` says which a task has.
         initial: How a fresh one is filled: ``normal`` (mean 0, deviation ``initializer_range``), ``zeros`` or ``ones``.
-        flax: Last part of its name in Flax models and ``flax_model.msgpack``. A ``kernel`` is ``[in, out]`` there, that
-            of the untied decoder too.
         linear: Whether it is the matrix of a linear layer: ``[out, in]`` here, but ``[in, out]`` in TensorFlow and Flax
-            and their files. In TensorFlow any other weight, the untied decoder's among them, lies as here.
+            and their files. Any other weight lies alike everywhere, but for the untied decoder's in Flax.
         keras: Last part of its name in the reference's TensorFlow models and ``tf_model.h5``; None for what those
             models do not have.
+        tf1: Its name in Google's own checkpoints of TensorFlow 1; None for what those models do not have. A ``kernel``
+            lies as ``[in, out]`` there, all else as here.
     """
 
     name: str
     axes: tuple[str | int, ...]
     part: str
     initial: str
-    flax: str
     linear: bool = False
     keras: str | None = None
+    tf1: str | None = None
+
+    @property
+    def flax(self) -> str:
+        """Last part of its name in Flax models and ``flax_model.msgpack``; a ``kernel`` is ``[in, out]`` there."""
+        if self.name.endswith(".bias"):
+            return "bias"
+        if self.linear or self.part == "untied decoder":
+            return "kernel"
+        return "scale" if self.initial == "ones" else "embedding"
 
 
-def _linear(name: str, wide: str | int, narrow: str, part: str) -> tuple[Row, Row]:
+def _linear(name: str, wide: str | int, narrow: str, part: str, tf1: str) -> tuple[Row, Row]:
     return (
-        Row(f"{name}.weight", (wide, narrow), part, "normal", "kernel", linear=True, keras="kernel"),
-        Row(f"{name}.bias", (wide,), part, "zeros", "bias", keras="bias"),
+        Row(f"{name}.weight", (wide, narrow), part, "normal", linear=True, keras="kernel", tf1=f"{tf1}/kernel"),
+        Row(f"{name}.bias", (wide,), part, "zeros", keras="bias", tf1=f"{tf1}/bias"),
     )
 
 
-def _layer_norm(name: str, width: str, part: str) -> tuple[Row, Row]:
+def _head(name: str, labels: str | int, part: str, tf1: str) -> tuple[Row, Row]:
     return (
-        Row(f"{name}.weight", (width,), part, "ones", "scale", keras="gamma"),
-        Row(f"{name}.bias", (width,), part, "zeros", "bias", keras="beta"),
+        Row(
+            f"{name}.weight", (labels, "hidden_size"), part, "normal", linear=True, keras="kernel", tf1=f"{tf1}weights"
+        ),
+        Row(f"{name}.bias", (labels,), part, "zeros", keras="bias", tf1=f"{tf1}bias"),
+    )
+
+
+def _layer_norm(name: str, width: str, part: str, tf1: str) -> tuple[Row, Row]:
+    return (
+        Row(f"{name}.weight", (width,), part, "ones", keras="gamma", tf1=f"{tf1}/gamma"),
+        Row(f"{name}.bias", (width,), part, "zeros", keras="beta", tf1=f"{tf1}/beta"),
     )
 
 
 def _embeddings(name: str, rows: str, keras: str) -> Row:
     return Row(
-        f"albert.embeddings.{name}.weight", (rows, "embedding_size"), "encoder", "normal", "embedding", keras=keras
+        f"albert.embeddings.{name}.weight",
+        (rows, "embedding_size"),
+        "encoder",
+        "normal",
+        keras=keras,
+        tf1=f"bert/embeddings/{name}",
     )
 
 
@@ -74,32 +98,52 @@ ROWS: tuple[Row, ...] = (
     _embeddings("word_embeddings", "vocab_size", "weight"),
     _embeddings("position_embeddings", "max_position_embeddings", "embeddings"),
     _embeddings("token_type_embeddings", "type_vocab_size", "embeddings"),
-    *_layer_norm("albert.embeddings.LayerNorm", "embedding_size", "encoder"),
-    *_linear("albert.encoder.embedding_hidden_mapping_in", "hidden_size", "embedding_size", "encoder"),
-    *_layer_norm(_LAYER + "full_layer_layer_norm", "hidden_size", "encoder"),
-    *_linear(_LAYER + "attention.query", "attention_size", "hidden_size", "encoder"),
-    *_linear(_LAYER + "attention.key", "attention_size", "hidden_size", "encoder"),
-    *_linear(_LAYER + "attention.value", "attention_size", "hidden_size", "encoder"),
-    *_linear(_LAYER + "attention.dense", "hidden_size", "attention_size", "encoder"),
-    *_layer_norm(_LAYER + "attention.LayerNorm", "hidden_size", "encoder"),
-    Row(
-        _LAYER + "attention.distance_embedding.weight",
-        ("distances", "head_size"),
-        "relative positions",
-        "normal",
-        "embedding",
+    *_layer_norm("albert.embeddings.LayerNorm", "embedding_size", "encoder", "bert/embeddings/LayerNorm"),
+    *_linear(
+        "albert.encoder.embedding_hidden_mapping_in",
+        "hidden_size",
+        "embedding_size",
+        "encoder",
+        "bert/encoder/embedding_hidden_mapping_in",
     ),
-    *_linear(_LAYER + "ffn", "intermediate_size", "hidden_size", "encoder"),
-    *_linear(_LAYER + "ffn_output", "hidden_size", "intermediate_size", "encoder"),
-    *_linear("albert.pooler", "hidden_size", "hidden_size", "pooler"),
-    Row("predictions.bias", ("vocab_size",), "masked words", "zeros", "bias", keras="bias"),
-    *_layer_norm("predictions.LayerNorm", "embedding_size", "masked words"),
-    *_linear("predictions.dense", "embedding_size", "hidden_size", "masked words"),
-    Row("predictions.decoder.weight", ("vocab_size", "embedding_size"), "untied decoder", "normal", "kernel"),
-    *_linear("sop_classifier.classifier", "num_labels", "hidden_size", "sentence order"),
-    *_linear("classifier", "num_labels", "hidden_size", "classifier"),
-    *_linear("classifier", 1, "hidden_size", "choice classifier"),
-    *_linear("qa_outputs", "num_labels", "hidden_size", "answer span"),
+    *_layer_norm(_LAYER + "full_layer_layer_norm", "hidden_size", "encoder", _TF1_LAYER + "LayerNorm_1"),
+    *(
+        row
+        for name in ("query", "key", "value")
+        for row in _linear(
+            f"{_LAYER}attention.{name}",
+            "attention_size",
+            "hidden_size",
+            "encoder",
+            f"{_TF1_LAYER}attention_1/self/{name}",
+        )
+    ),
+    *_linear(
+        _LAYER + "attention.dense",
+        "hidden_size",
+        "attention_size",
+        "encoder",
+        _TF1_LAYER + "attention_1/output/dense",
+    ),
+    *_layer_norm(_LAYER + "attention.LayerNorm", "hidden_size", "encoder", _TF1_LAYER + "LayerNorm"),
+    Row(_LAYER + "attention.distance_embedding.weight", ("distances", "head_size"), "relative positions", "normal"),
+    *_linear(_LAYER + "ffn", "intermediate_size", "hidden_size", "encoder", _TF1_LAYER + "ffn_1/intermediate/dense"),
+    *_linear(
+        _LAYER + "ffn_output",
+        "hidden_size",
+        "intermediate_size",
+        "encoder",
+        _TF1_LAYER + "ffn_1/intermediate/output/dense",
+    ),
+    *_linear("albert.pooler", "hidden_size", "hidden_size", "pooler", "bert/pooler/dense"),
+    Row("predictions.bias", ("vocab_size",), "masked words", "zeros", keras="bias", tf1="cls/predictions/output_bias"),
+    *_layer_norm("predictions.LayerNorm", "embedding_size", "masked words", "cls/predictions/transform/LayerNorm"),
+    *_linear("predictions.dense", "embedding_size", "hidden_size", "masked words", "cls/predictions/transform/dense"),
+    Row("predictions.decoder.weight", ("vocab_size", "embedding_size"), "untied decoder", "normal"),
+    *_head("sop_classifier.classifier", "num_labels", "sentence order", "cls/seq_relationship/output_"),
+    *_head("classifier", "num_labels", "classifier", "output_"),
+    *_head("classifier", 1, "choice classifier", "output_"),
+    *_head("qa_outputs", "num_labels", "answer span", "cls/squad/output_"),
 )
 
 #: Second names of one parameter, for as long as the config ties them; a file may hold both.
@@ -197,6 +241,33 @@ def name_of_keras(keras: str) -> str | None:
     path, _, last = keras.replace("_._", ".").replace("/", ".").removesuffix(":0").rpartition(".")
     name = f"{path}.{'bias' if last in ('bias', 'beta') else 'weight'}"
     return name if keras_name(name) == keras else None
+
+
+@cache
+def _tf1_patterns() -> tuple[tuple[re.Pattern[str], Row], ...]:
+    return tuple(
+        (re.compile(re.sub(r"\\{(group|layer)\\}", r"(?P<\1>0|[1-9]\\d*)", re.escape(row.tf1))), row)
+        for row in ROWS
+        if row.tf1 is not None
+    )
+
+
+def tf1_name(name: str) -> str | None:
+    """Return what Google's checkpoints of TensorFlow 1 call the weight of a canonical name; None for what they lack."""
+    row = row_of(name)
+    if row is None or row.tf1 is None:
+        return None
+    group, layer, *_ = [*re.findall(r"(?:_groups|_layers)\.(\d+)", name), "", ""]
+    return row.tf1.format(group=group, layer=layer)
+
+
+def name_of_tf1(stored: str) -> str | None:
+    """Return the canonical name of what :func:`tf1_name` gives; None for any other name."""
+    for pattern, row in _tf1_patterns():
+        match = pattern.fullmatch(stored)
+        if match is not None:
+            return row.name.format(**match.groupdict())
+    return None
 
 
 def flax_name(name: str) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from albert_export.builtin import BUILTIN_MODELS, DEFAULT_MODEL, builtin_directory
+from albert_export.checkpoints import google_release
 from albert_export.checkpoints.checkpoint import CONFIG_NAME, Checkpoint, SourceKind, WeightFormat
 from albert_export.checkpoints.layout import OTHER_FORMATS, TOKENIZER_FILES, check_headers, find_weights
 from albert_export.config import AlbertConfig
@@ -26,7 +27,8 @@ _SHOWN_CHARACTERS = 200
 class _Place:
     """Somewhere that holds a checkpoint's files.
 
-    ``get`` returns a file's path, or None when it is not there; ``seen`` tells in words what is there.
+    ``get`` returns a file's path, or None when it is not there; ``seen`` tells in words what is there; ``directory`` is
+    it itself, unless it is on the hub; ``find_index`` returns the index of Google's checkpoint, or None.
     """
 
     kind: SourceKind
@@ -34,6 +36,8 @@ class _Place:
     revision: str | None
     get: Callable[[str], Path | None]
     seen: Callable[[], str]
+    directory: Path | None = None
+    find_index: Callable[[], Path | None] = lambda: None
 
 
 def open_checkpoint(
@@ -50,8 +54,9 @@ def open_checkpoint(
     """Find a checkpoint, fetch it if it is on the hub, and check its files as far as their headers tell.
 
     Args:
-        model: A directory; else the name of a built-in model; else a hub id ``owner/name``. None for the default
-            built-in model. A directory wins over a hub repository of the same name.
+        model: A directory, or in one the prefix of a TensorFlow 1 checkpoint such as ``albert_base/model.ckpt-best``;
+            else the name of a built-in model; else a hub id ``owner/name``. None for the default built-in model. A
+            directory wins over a hub repository of the same name.
         task: Which head a built-in model is composed with; without it, those whose weights have names of their own
             and a classifier of two labels. Other checkpoints hold what they hold.
         revision: Branch, tag or commit of a hub repository; nothing else has one, and then it is ignored.
@@ -59,23 +64,37 @@ def open_checkpoint(
         local_files_only: Never use the network.
         token: Token for private repositories; by default the one that ``huggingface-hub`` finds.
         progress: Gets a line before the hub is asked, which may take its time.
-        formats: Formats of weights to look for, the preferred ones first; by default ``safetensors``, ``torch``
-            and ``h5``, of which a directory may have several.
+        formats: Formats of weights to look for, the preferred ones first; by default ``safetensors``, ``torch``,
+            ``h5`` and ``tf1``, of which a directory may have several.
 
     Raises:
         CheckpointError: Nothing there, or its files are missing, truncated or malformed.
-        ConfigError: ``config.json`` breaks a rule.
+        ConfigError: ``config.json`` or ``albert_config.json`` breaks a rule.
         MissingDependencyError: The weights are in ``tf_model.h5``, and h5py is not installed.
     """
     place = _find(model, task, revision, cache_dir, local_files_only, token, progress)
-    config = AlbertConfig.from_json_file(_config_file(place))
-    weights = find_weights(place.get, place=place.name, seen=place.seen, formats=formats)
+    config_file = _config_file(place)
+    by_google = config_file.name == google_release.CONFIG_NAME
+    # What is wrong with it is told before anything large is fetched.
+    config = None if by_google else AlbertConfig.from_json_file(config_file)
+    weights = find_weights(place.get, place=place.name, seen=place.seen, formats=formats, find_index=place.find_index)
     check_headers(weights)
+    if config is None:
+        index = weights.files[0] if weights.format == "tf1" else None
+        config = AlbertConfig.from_dict(google_release.read_config_fields(config_file, index))
     if place.kind == "hub":
         for name in TOKENIZER_FILES:
             place.get(name)
-    directory = weights.files[0].parent
-    return Checkpoint(directory, config, place.kind, place.name, place.revision, weights.files, weights.format)
+    return Checkpoint(
+        directory=place.directory or config_file.parent,
+        config=config,
+        source_kind=place.kind,
+        source_name=place.name,
+        revision=place.revision,
+        weight_files=weights.files,
+        weight_format=weights.format,
+        config_file=config_file,
+    )
 
 
 def find_config_file(
@@ -86,7 +105,9 @@ def find_config_file(
     local_files_only: bool = False,
     token: str | bool | None = None,
 ) -> Path:
-    """Return the ``config.json`` of a checkpoint, without fetching its weights; arguments of :func:`open_checkpoint`.
+    """Return the ``config.json`` of a checkpoint, or the ``albert_config.json`` of a release by Google.
+
+    No weights are fetched. Arguments are those of :func:`open_checkpoint`.
 
     Raises:
         CheckpointError: The checkpoint or the file cannot be found.
@@ -111,6 +132,8 @@ def find_tokenizer_directory(
     """
     place = _find(model, None, revision, cache_dir, local_files_only, token)
     found = [path for name in TOKENIZER_FILES if (path := place.get(name)) is not None]
+    if not found and place.directory is not None and google_release.find_vocabularies(place.directory):
+        return place.directory
     if not found:
         raise CheckpointError(
             f"a tokenizer needs one of {', '.join(TOKENIZER_FILES)}", received=f"{place.name} with {place.seen()}"
@@ -147,6 +170,9 @@ def _find(
         raise CheckpointError(
             "a checkpoint must be a directory", received=f"the file {given}", fix="give the directory that holds it"
         )
+    index = directory.parent / f"{directory.name}.index"
+    if directory.name and os.path.isfile(index):  # noqa: PTH113 -- Path.is_file raises where rights are lacking
+        return _in_directory(directory.parent, "directory", _source_name(directory.parent), index)
     if given in BUILTIN_MODELS:
         return _in_directory(builtin_directory(given, task), "builtin", given)
     if isinstance(model, os.PathLike) or _LOOKS_LIKE_A_PATH.search(given) or not _HUB_ID.fullmatch(given):
@@ -169,9 +195,13 @@ def _source_name(directory: Path) -> str:
     return name or "checkpoint"  # the root has no name
 
 
-def _in_directory(directory: Path, kind: SourceKind, name: str) -> _Place:
+def _in_directory(directory: Path, kind: SourceKind, name: str, index: Path | None = None) -> _Place:
+    """Return a directory as a place; where an ``index`` is given, it alone counts of the weights in it."""
+
     def get(file: str) -> Path | None:
         path = directory / file
+        if index is not None and file not in (CONFIG_NAME, *TOKENIZER_FILES):
+            return None
         return path if os.path.isfile(path) else None  # noqa: PTH113 -- Path.is_file raises where rights are lacking
 
     def seen() -> str:
@@ -183,15 +213,20 @@ def _in_directory(directory: Path, kind: SourceKind, name: str) -> _Place:
         listed = other or names[:_LISTED_FILES] + (["…"] if len(names) > _LISTED_FILES else [])
         return ", ".join(listed) or "nothing in it"
 
-    return _Place(kind, name, None, get, seen)
+    def find_index() -> Path | None:
+        return google_release.find_index(directory) if index is None else index
+
+    return _Place(kind, name, None, get, seen, directory, find_index)
 
 
 def _config_file(place: _Place) -> Path:
     path = place.get(CONFIG_NAME)
+    if path is None and place.directory is not None:
+        path = google_release.find_config(place.directory)
     if path is None:
         raise CheckpointError(
-            f"a checkpoint must have {CONFIG_NAME}",
+            f"a checkpoint must have {CONFIG_NAME}, or {google_release.CONFIG_NAME} as Google released it",
             received=f"{place.name} with {place.seen()}",
-            fix="give the directory that save_pretrained wrote",
+            fix="give the directory that save_pretrained wrote, or put the file of the same release beside the weights",
         )
     return path

@@ -159,8 +159,12 @@ def _check_layout(path: Path, entries: dict[str, Entry], data_start: int, file_s
     return ordered
 
 
-def numpy_tensors(paths: Iterable[Path]) -> Mapping[str, np.ndarray]:
-    """Return name -> read-only array over the mapped files; bfloat16 as float32, in a copy.
+def numpy_tensors(paths: Iterable[Path], *, raw: bool = False) -> Mapping[str, np.ndarray]:
+    """Return name -> read-only array over the mapped files.
+
+    Args:
+        paths: The files.
+        raw: Whether bfloat16 comes as its bits in uint16; else as float32, in a copy.
 
     Raises:
         CheckpointError: A file is truncated or malformed.
@@ -170,7 +174,7 @@ def numpy_tensors(paths: Iterable[Path]) -> Mapping[str, np.ndarray]:
 
     def load(name: str) -> np.ndarray:
         array = view(entries[name])
-        if entries[name].dtype == "BF16":
+        if entries[name].dtype == "BF16" and not raw:
             # bfloat16 is the upper half of a float32.
             array = (array.astype("<u4") << 16).view("<f4")
             array.flags.writeable = False

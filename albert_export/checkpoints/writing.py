@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from albert_export._imports import require
+from albert_export.checkpoints.raw_tensor import RawTensor
 from albert_export.checkpoints.safetensors_file import DTYPES
 from albert_export.errors import CheckpointError
 
@@ -64,7 +65,7 @@ def write_safetensors(
 
     Args:
         path: The file.
-        tensors: Name -> numpy array or torch tensor, of any device and layout.
+        tensors: Name -> numpy array, :class:`RawTensor`, or torch tensor of any device and layout.
         metadata: Text fields of the header; ``{"format": "pt"}`` by default, which transformers asks for.
 
     Raises:
@@ -171,7 +172,7 @@ def write_sharded(
         else [f"{stem}-{number:05d}-of-{len(shards):05d}.{suffix}" for number in range(1, len(shards) + 1)]
     )
     write = _write_safetensors if safe_serialization else _write_torch
-    with _told(directory):
+    with told_plainly(directory):
         directory.mkdir(parents=True, exist_ok=True)
     index_name = f"{name}.index.json"
     with ExitStack() as files:  # each file takes its place at the end, the first of them last
@@ -235,7 +236,7 @@ def _identity(name: str, tensor: Any) -> Hashable:
 
 def _remove_stale(directory: Path, stem: str, suffix: str, keep: set[str]) -> None:
     own = re.compile(rf"{re.escape(stem)}(-\d{{5}}-of-\d{{5}})?\.{suffix}(\.index\.json)?")
-    with _told(directory):
+    with told_plainly(directory):
         for path in directory.iterdir():
             if own.fullmatch(path.name) and path.name not in keep:
                 path.unlink()
@@ -244,6 +245,9 @@ def _remove_stale(directory: Path, stem: str, suffix: str, keep: set[str]) -> No
 def _describe(name: str, tensor: Any) -> _Tensor:
     import numpy as np
 
+    if isinstance(tensor, RawTensor):
+        bits = tensor.bits
+        return _Tensor(tensor.dtype, bits.shape, bits.nbytes, lambda: np.ravel(bits))
     if hasattr(tensor, "detach"):
         dtype = _torch_dtype(name, tensor)
         shape = tuple(tensor.shape)
@@ -287,7 +291,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         CheckpointError: The file cannot be written.
     """
-    with _told(path):
+    with told_plainly(path):
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
         try:
             with unfinished.open("x+b") as file:  # the HDF5 library reads, too
@@ -301,7 +305,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told_plainly(path: Path) -> Iterator[None]:
+    """Raise an ``OSError`` of the block, which writes ``path``, in one line.
+
+    Raises:
+        CheckpointError: The system failed.
+    """
     try:
         yield
     except OSError as error:

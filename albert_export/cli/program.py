@@ -26,6 +26,7 @@ import click
 
 from albert_export._version import __version__
 from albert_export.cli.bundle_commands import inspect_command, parity_command
+from albert_export.cli.convert_command import convert_command
 from albert_export.cli.export_command import EXPORT_COMMANDS
 from albert_export.cli.machine_commands import completion_command, doctor_command, tasks_command
 from albert_export.cli.options import Command, Group
@@ -176,6 +177,7 @@ for command in (
     run_command,
     parity_command,
     inspect_command,
+    convert_command,
     tasks_command,
     doctor_command,
     completion_command,

@@ -269,7 +269,8 @@ class AlbertPreTrainedModel(nn.Module):
                 default dtype.
             output_loading_info: Return ``(model, info)``; ``info`` lists ``missing_keys``, ``unexpected_keys`` (weights
                 of other heads), ``mismatched_keys`` and ``error_msgs`` (always empty: errors raise).
-            from_tf: Read ``tf_model.h5``, whatever else is there. Without it, that file is read when there is no other.
+            from_tf: Read ``tf_model.h5``, or else a TensorFlow 1 checkpoint, whatever else is there. Without it, these
+                are read when there are no other weights.
             from_flax: Accepted when false: Flax files are not read.
             from_pt: Accepted when false: only the TensorFlow and Flax classes of the reference know it.
             kwargs: Fields of the configuration to change (``num_labels``, ``id2label``, ``problem_type``, …); anything
@@ -293,7 +294,7 @@ class AlbertPreTrainedModel(nn.Module):
             config,
             {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only, "token": token},
             has_weights=state_dict is not None,
-            formats=("h5",) if from_tf else None,
+            formats=("h5", "tf1") if from_tf else None,
         )
         weights = state_dict if checkpoint is None else checkpoint.torch_tensors()
         assert weights is not None

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from albert_export._imports import require
 from albert_export.errors import TokenizerError
 from albert_export.tokenization.added_tokens import AddedToken
-from albert_export.tokenization.files import prefixed, write_file
+from albert_export.tokenization.files import SENTENCEPIECE_FILE, prefixed, write_file
 from albert_export.tokenization.sentencepiece_model import SPACE, SentencePieceModel
 from albert_export.tokenization.slow import SlowTokenizer
 
 if TYPE_CHECKING:
     from albert_export.tokenization.added_tokens import TokenLike
 
-VOCABULARY_FILE = "spiece.model"
+VOCABULARY_FILE = SENTENCEPIECE_FILE
 
 
 class AlbertTokenizer(SlowTokenizer):

@@ -24,6 +24,8 @@ SETTINGS_FILE = "tokenizer_config.json"
 SPECIAL_TOKENS_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
 TOKENIZER_FILE = "tokenizer.json"
+SENTENCEPIECE_FILE = "spiece.model"
+WORDPIECE_FILE = "vocab.txt"
 
 #: The released checkpoints' limit, for those of their repositories that lack a tokenizer_config.json.
 RELEASED_MAX_LENGTH = 512
@@ -98,7 +100,8 @@ def find(
         path = find_tokenizer_directory(
             os.fspath(name), revision=revision, cache_dir=cache_dir, local_files_only=local_files_only, token=token
         )
-    vocabulary = {key: path / file for key, file in vocabulary_names.items() if (path / file).is_file()}
+    places = vocabulary_files(path)
+    vocabulary = {key: places[file] for key, file in vocabulary_names.items() if file in places}
     if not vocabulary:
         raise TokenizerError(
             "a tokenizer's directory must hold " + _listed(vocabulary_names),
@@ -106,6 +109,14 @@ def find(
             fix="copy the file from where the checkpoint came from",
         )
     return TokenizerFiles(vocabulary, path)
+
+
+def vocabulary_files(directory: Path) -> dict[str, Path]:
+    """Return name of a vocabulary file -> where a directory has it; Google's releases have names of their own."""
+    from albert_export.checkpoints import find_vocabularies
+
+    names = (TOKENIZER_FILE, SENTENCEPIECE_FILE, WORDPIECE_FILE)
+    return find_vocabularies(directory) | {name: directory / name for name in names if (directory / name).is_file()}
 
 
 def _listed(vocabulary_names: Mapping[str, str]) -> str:

@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from albert_export.errors import TokenizerError
-from albert_export.tokenization import albert, wordpiece
 from albert_export.tokenization.albert_fast import AlbertTokenizerFast
-from albert_export.tokenization.files import TOKENIZER_FILE, read_json
+from albert_export.tokenization.files import (
+    SENTENCEPIECE_FILE,
+    TOKENIZER_FILE,
+    WORDPIECE_FILE,
+    read_json,
+    vocabulary_files,
+)
 from albert_export.tokenization.wordpiece import AlbertWordPieceTokenizer
 
 if TYPE_CHECKING:
@@ -20,8 +25,7 @@ logger = logging.getLogger(__name__)
 
 def has_tokenizer(directory: str | Path) -> bool:
     """Whether :func:`load_tokenizer` has a file to load there."""
-    names = (TOKENIZER_FILE, albert.VOCABULARY_FILE, wordpiece.VOCABULARY_FILE)
-    return any(Path(directory, name).is_file() for name in names)
+    return bool(vocabulary_files(Path(directory)))
 
 
 def load_tokenizer(
@@ -31,6 +35,7 @@ def load_tokenizer(
 
     Args:
         directory: Holds ``tokenizer.json``, ``spiece.model`` or ``vocab.txt``; the first of them that is there counts.
+            Or a release by Google, with ``30k-clean.model``.
         config: The model's; its ``max_position_embeddings`` bounds ``model_max_length``.
 
     Returns:
@@ -41,18 +46,18 @@ def load_tokenizer(
     """
     root = Path(directory)
     kind: type[AlbertTokenizerFast] | type[AlbertWordPieceTokenizer]
-    if (root / TOKENIZER_FILE).is_file():
+    found = vocabulary_files(root)
+    if TOKENIZER_FILE in found:
         model = read_json(root / TOKENIZER_FILE).get("model")
         words = isinstance(model, dict) and model.get("type") == "WordPiece"
         kind = AlbertWordPieceTokenizer if words else AlbertTokenizerFast
-    elif (root / albert.VOCABULARY_FILE).is_file():
+    elif SENTENCEPIECE_FILE in found:
         kind = AlbertTokenizerFast
-    elif (root / wordpiece.VOCABULARY_FILE).is_file():
+    elif WORDPIECE_FILE in found:
         kind = AlbertWordPieceTokenizer
     else:
         raise TokenizerError(
-            f"a tokenizer's directory must hold {TOKENIZER_FILE}, {albert.VOCABULARY_FILE} or "
-            f"{wordpiece.VOCABULARY_FILE}",
+            f"a tokenizer's directory must hold {TOKENIZER_FILE}, {SENTENCEPIECE_FILE} or {WORDPIECE_FILE}",
             received=f"{directory} without any of them",
             fix="copy the file from where the checkpoint came from",
         )

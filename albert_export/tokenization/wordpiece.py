@@ -13,14 +13,14 @@ from albert_export.errors import TokenizerError
 from albert_export.tokenization import backend as backends
 from albert_export.tokenization.albert import write_vocabulary
 from albert_export.tokenization.fast import FastTokenizer, load_backend
-from albert_export.tokenization.files import TOKENIZER_FILE, prefixed
+from albert_export.tokenization.files import TOKENIZER_FILE, WORDPIECE_FILE, prefixed
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from albert_export.tokenization.added_tokens import TokenLike
 
-VOCABULARY_FILE = "vocab.txt"
+VOCABULARY_FILE = WORDPIECE_FILE
 
 
 class AlbertWordPieceTokenizer(FastTokenizer):

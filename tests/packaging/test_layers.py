@@ -22,7 +22,7 @@ STAGES = (
     ("graphs", "bundle"),
     ("runtimes",),
     ("parity", "pipelines"),
-    ("exporting",),
+    ("exporting", "converting"),
     ("inspection", "doctor"),
     ("cli",),
 )

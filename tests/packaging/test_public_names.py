@@ -35,6 +35,7 @@ PUBLIC_NAMES = [
     "TFAlbertModel",
     "__version__",
     "check_parity",
+    "convert",
     "export",
     "load",
     "load_tokenizer",
