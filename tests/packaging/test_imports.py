@@ -121,7 +121,7 @@ def test_importing_the_command_line_takes_under_half_a_second() -> None:
     assert seconds("import albert_export.cli") - seconds("pass") < 0.5
 
 
-COMMANDS = ["onnx", "savedmodel", "tflite", "run", "parity", "inspect", "tasks", "doctor", "completion"]
+COMMANDS = ["onnx", "savedmodel", "tflite", "run", "parity", "inspect", "convert", "tasks", "doctor", "completion"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
