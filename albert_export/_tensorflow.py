@@ -11,15 +11,16 @@ from albert_export._native_noise import caught_stderr
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
-#: Of its levels the one at which nothing is told but what ends the process.
-_SILENT = "3"
+#: Its levels: everything is told, and nothing but what ends the process.
+_EVERYTHING, _SILENT = "0", "3"
 
 
 def import_tensorflow(*, needed_for: str) -> Any:
     """Import ``tensorflow`` and return it; every import of it in the package comes through here.
 
-    Where the user has not chosen another level in ``TF_CPP_MIN_LOG_LEVEL``, its C++ code is kept silent: what goes
-    wrong in an operation is an exception as well.
+    Where ``TF_CPP_MIN_LOG_LEVEL`` is not set, its C++ code is kept silent: what goes wrong in an operation is an
+    exception as well. What it prints while it is imported is let through only at level 0: those lines are written
+    before it reads its level, and JAX sets 1 where the user has set nothing.
 
     Args:
         needed_for: What the user asked for, e.g. ``"exporting to TFLite"``; begins the error's sentence.
@@ -27,8 +28,7 @@ def import_tensorflow(*, needed_for: str) -> Any:
     Raises:
         MissingDependencyError: TensorFlow is not installed.
     """
-    if "tensorflow" in sys.modules or os.environ.setdefault(_LEVEL, _SILENT) != _SILENT:
+    if "tensorflow" in sys.modules or os.environ.setdefault(_LEVEL, _SILENT) == _EVERYTHING:
         return require("tensorflow", needed_for=needed_for, extra="tensorflow")
-    # The first lines are written before TensorFlow reads its level.
     with caught_stderr():
         return require("tensorflow", needed_for=needed_for, extra="tensorflow")

@@ -14,7 +14,8 @@ from albert_export.bundle import Artifact, Bundle, BundleWriter
 from albert_export.calibration import calibration_inputs, calibration_texts
 from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import InputError, ParityError, UnknownNameError
-from albert_export.targets import FRAMEWORKS, PRECISIONS, Reader, Target, check_target_opset, get_target
+from albert_export.readers import Reader, choose_reader, reader_layers, reader_sizes
+from albert_export.targets import FRAMEWORKS, PRECISIONS, Target, check_target_opset, get_target
 from albert_export.tasks import Task, get_task
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def export(
     choices: int | None = None,
     calibrate: str | os.PathLike[str] | None = None,
     compat: str | None = None,
+    embed_weights: bool = False,
+    aot: str | None = None,
     parity: bool = True,
     allow_random_head: bool = False,
     revision: str | None = None,
@@ -73,6 +76,10 @@ def export(
         calibrate: Text file with one sentence a line, or ``builtin``: int8 activations get the fixed ranges that these
             texts show; None leaves them to be measured in each run.
         compat: Reader that takes only a form of its own; see the target's row. None for the general form.
+        embed_weights: Whether the weights lie inside the graph's file, where the target can; else beside it, once for
+            all artifacts of a precision.
+        aot: A processor of the target's row, such as ``tpu:v5e``, to compile the artifact for on this machine as well:
+            flops, bytes, memory and the estimated time are in the artifact's facts.
         parity: Whether to compare the artifact with the eager model before it is accepted.
         allow_random_head: Whether a head that the checkpoint lacks may be filled freshly.
         revision: Branch, tag or commit of a hub repository.
@@ -83,7 +90,7 @@ def export(
 
     Raises:
         UnknownNameError: No target, task, precision, layers or reader of that name.
-        InputError: A fixed size is out of range, or there are no texts to calibrate on.
+        InputError: A fixed size is out of range, there are no texts to calibrate on, or an option is not the target's.
         CheckpointError: The checkpoint cannot be found or read, or lacks the head.
         ConfigError: The configuration breaks a rule.
         ExportError: Tracing, a pass or the check of the file failed.
@@ -94,11 +101,12 @@ def export(
     say = progress or _silent
     target_row, task_row = get_target(target), get_task(task)
     precision = _one_of("precision", precision, target_row.precisions)
-    reader = _reader(target_row, task_row, compat)
-    layers = _layers(target_row, reader, layers)
+    reader = None if compat is None else choose_reader(target_row.readers, compat, task_row.name)
+    layers = _one_of("layers", layers if reader is None else reader_layers(reader, layers), target_row.layers)
     if opset is not None:
         check_target_opset(opset, target_row.opsets)
     texts = _texts(target_row, precision, calibrate)
+    options: dict[str, Any] = _own_options(target_row, embed_weights, aot)
     if isinstance(model, Checkpoint):
         checkpoint = model
     else:
@@ -112,8 +120,8 @@ def export(
             progress=progress,
         )
     if reader is not None:
-        batch = batch or 1
-        sequence = sequence or min(reader.sequence[task_row.name], checkpoint.config.max_position_embeddings)
+        longest = checkpoint.config.max_position_embeddings
+        batch, sequence = reader_sizes(reader, task_row.name, batch=batch, sequence=sequence, longest=longest)
     sizes = _sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
     emit = resolve(target_row.emitter)
     framework = FRAMEWORKS[target_row.framework]
@@ -122,15 +130,17 @@ def export(
     say(f"checkpoint {checkpoint.source_name}: {len(checkpoint.weight_files)} weight file(s)")
     with BundleWriter(out, task=task_row.name, source=checkpoint.source) as writer:
         tokenizer = _put_shared_files(writer, checkpoint, task_row, say)
-        options: dict[str, Any] = {} if opset is None else {"opset": opset}
+        if opset is not None:
+            options["opset"] = opset
         if texts is not None:
             options["calibration"] = _calibration(texts, tokenizer, task_row, sizes)
         if reader is not None:
-            options |= {"compat": reader.name, "vocabulary": _vocabulary(writer.directory)}
+            options |= {"reader": reader, "vocabulary": _vocabulary(writer.directory)}
         eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
         if fresh:
             say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
-        file = target_row.place.format(form=_form(precision, layers, sizes, texts is not None, reader))
+        form = _form(precision, layers, sizes, texts is not None, reader, embed_weights)
+        file = target_row.place.format(form=form)
         emitted = emit(
             eager,
             task_row,
@@ -149,7 +159,7 @@ def export(
             precision=precision,
             layers=layers,
             file=file,
-            files=tuple(writer.record(path.relative_to(writer.directory).as_posix()) for path in emitted.files),
+            files=tuple(writer.settle(path.relative_to(writer.directory).as_posix()) for path in emitted.files),
             shapes=sizes,
             opset=emitted.opset,
             inputs=emitted.inputs,
@@ -210,44 +220,36 @@ def _sizes(task: Task, checkpoint: Checkpoint, chosen: Mapping[str, int | None])
     return sizes
 
 
-def _form(precision: str, layers: str, sizes: Mapping[str, int | None], calibrated: bool, reader: Reader | None) -> str:
+def _form(
+    precision: str,
+    layers: str,
+    sizes: Mapping[str, int | None],
+    calibrated: bool,
+    reader: Reader | None,
+    embedded: bool,
+) -> str:
     """Return what tells the artifact's file from others of its target."""
     static = "_static" if calibrated else ""
     unrolled = "_unrolled" if layers == "unrolled" else ""
     fixed = "".join(f"_{_AXIS_LETTERS[axis]}{size}" for axis, size in sizes.items() if size is not None)
     for_reader = "" if reader is None else f"_{reader.name.replace('-', '_')}"
-    return f"{PRECISIONS[precision]}{static}{unrolled}{fixed}{for_reader}"
+    inside = "_embedded" if embedded else ""
+    return f"{PRECISIONS[precision]}{static}{unrolled}{fixed}{for_reader}{inside}"
 
 
-def _reader(target: Target, task: Task, compat: str | None) -> Reader | None:
-    if compat is None:
-        return None
-    if not target.readers:
+def _own_options(target: Target, embed_weights: bool, aot: str | None) -> dict[str, Any]:
+    """Return the emitter's options that only some targets have."""
+    if embed_weights and not target.embeds:
         raise InputError(
-            f"{target.title} artifacts have one form for all readers", received=f"compat={compat}", fix="leave it out"
+            f"{target.title} artifacts have one place for their weights", received="embed_weights", fix="leave it out"
         )
-    reader = next((reader for reader in target.readers if reader.name == compat), None)
-    if reader is None:
-        raise UnknownNameError("reader", compat, [reader.name for reader in target.readers])
-    if task.name not in reader.sequence:
+    if aot is not None and not target.compiled_for:
         raise InputError(
-            f"{reader.title} has a reader for {' and '.join(reader.sequence)}",
-            received=task.name,
-            fix="leave compat out, and run the general form",
+            f"{target.title} artifacts are not compiled ahead of time", received=f"aot={aot}", fix="leave it out"
         )
-    return reader
-
-
-def _layers(target: Target, reader: Reader | None, layers: str | None) -> str:
-    if reader is None or reader.layers is None:
-        return _one_of("layers", layers, target.layers)
-    if layers not in (None, reader.layers):
-        raise InputError(
-            f"{reader.title} takes {reader.layers} layers only",
-            received=layers,
-            fix=f"choose {reader.layers}, or leave layers out",
-        )
-    return reader.layers
+    if aot is not None and aot not in target.compiled_for:
+        raise UnknownNameError("aot", aot, target.compiled_for)
+    return {**({"embed_weights": True} if embed_weights else {}), **({} if aot is None else {"aot": aot})}
 
 
 def _texts(target: Target, precision: str, calibrate: str | os.PathLike[str] | None) -> list[str] | None:

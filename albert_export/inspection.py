@@ -38,7 +38,7 @@ def inspect_bundle(bundle: Bundle, *, verified: bool = True) -> dict[str, Any]:
             "sha256": manifest.source.sha256,
         },
         "verified": verified,
-        "size": sum(record["size"] for record in files) + sum(artifact["size"] for artifact in artifacts),
+        "size": sum(record.size for record in manifest.records()),
         "files": files,
         "artifacts": artifacts,
     }
@@ -153,7 +153,25 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
         yield from (line.replace("\N{NO-BREAK SPACE}", " ") for line in lines)
     versions = ", ".join(f"{package} {version}" for package, version in artifact["versions"].items())
     yield f"  made by  {versions}"
+    for reader, window in artifact["facts"].get("readable", {}).items():
+        until = f"until {window['until']}, " if window["until"] else ""
+        yield f"  read by  {reader}, version {window['version']}: {until}{window['promise']}"
+    if "aot" in artifact["facts"]:
+        yield from _render_aot(artifact["facts"]["aot"])
     yield from _render_parity(artifact["parity"])
+
+
+def _render_aot(figures: Mapping[str, Any]) -> Iterator[str]:
+    shape = ", ".join(f"{axis} {size}" for axis, size in sorted(figures["sizes"].items()))
+    passes = f" in {figures['passes']} passes" if figures["passes"] > 1 else ""
+    yield (
+        f"  {figures['chip']:<8} {shape}: {figures['flops'] / 1e9:.3g} GFLOP{passes}, "
+        f"{human_size(int(figures['bytes_accessed']))} moved, {human_size(figures['peak_bytes'])} of memory"
+    )
+    yield (
+        f"           at least {1e3 * figures['estimated_seconds']:.3g} ms a run, by the chip's published peak "
+        f"and bandwidth; nothing was run"
+    )
 
 
 def _render_parity(parity: Mapping[str, Any] | None) -> Iterator[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from albert_export.errors import ExportError, UnknownNameError
+from albert_export.readers import MEDIAPIPE, TASK_LIBRARY, Reader
 
 #: Precisions in the order in which they are listed, with the suffix of the artifact's file name.
 PRECISIONS: dict[str, str] = {"fp32": "", "fp16": "_fp16", "bf16": "_bf16", "int8": "_int8", "int4": "_q4"}
@@ -30,24 +30,8 @@ class Framework:
 FRAMEWORKS: dict[str, Framework] = {
     "torch": Framework("PyTorch", "albert_export.models.torch_loading", "onnx"),
     "tensorflow": Framework("TensorFlow", "albert_export.models.tf_loading", "tensorflow"),
+    "flax": Framework("Flax", "albert_export.models.flax_loading", "jax"),
 }
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Somebody else's program that takes artifacts of one form only.
-
-    Attributes:
-        name: The value of ``--compat``.
-        title: How people write it.
-        sequence: Task that it has a reader for -> the sequence length it is given where none is chosen.
-        layers: The form of the layers that it takes; None for any.
-    """
-
-    name: str
-    title: str
-    sequence: Mapping[str, int]
-    layers: str | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +50,9 @@ class Target:
         layers: Forms of the shared layer it can be exported in, the default (the benchmark's winner) first.
         opsets: Oldest and newest ONNX operator set it can be exported in; None for a target without any.
         readers: Programs that take only a form of their own, which can be exported for them; always one row a run.
+        embeds: Whether the weights, which lie beside the graph, can be put inside it.
+        compiled_for: Processors that this machine lacks, but for which the artifact can be compiled to learn its cost.
+        compiles_shapes: Whether its runtime compiles every new shape, and so can be given buckets of lengths.
         devices: Devices its runtime knows, besides ``auto``.
         build_extra: Extra that brings what export needs.
         run_extra: Extra that brings what the runtime needs.
@@ -82,6 +69,9 @@ class Target:
     layers: tuple[str, ...]
     opsets: tuple[int, int] | None
     readers: tuple[Reader, ...]
+    embeds: bool
+    compiled_for: tuple[str, ...]
+    compiles_shapes: bool
     devices: tuple[str, ...]
     build_extra: str
     run_extra: str
@@ -104,6 +94,9 @@ TARGETS: tuple[Target, ...] = (
         layers=("rolled", "unrolled"),
         opsets=ONNX_OPSETS,
         readers=(),
+        embeds=False,
+        compiled_for=(),
+        compiles_shapes=False,
         devices=("cpu", "cuda"),
         build_extra="onnx",
         run_extra="onnxruntime",
@@ -120,6 +113,9 @@ TARGETS: tuple[Target, ...] = (
         layers=("rolled", "unrolled"),
         opsets=None,
         readers=(),
+        embeds=False,
+        compiled_for=(),
+        compiles_shapes=False,
         devices=("cpu", "cuda"),
         build_extra="tensorflow",
         run_extra="tensorflow",
@@ -135,19 +131,32 @@ TARGETS: tuple[Target, ...] = (
         calibrated=("int8",),
         layers=("rolled", "unrolled"),
         opsets=None,
-        readers=(
-            Reader(
-                "task-library",
-                "TFLite Task Library",
-                {"question-answering": 384, "text-classification": 128},
-                layers=None,
-            ),
-            # It refuses a file with more than one subgraph, as every loop has.
-            Reader("mediapipe", "MediaPipe", {"text-classification": 128}, layers="unrolled"),
-        ),
+        readers=(TASK_LIBRARY, MEDIAPIPE),
+        embeds=False,
+        compiled_for=(),
+        compiles_shapes=False,
         devices=("cpu",),
         build_extra="tensorflow",
         run_extra="tflite",
+    ),
+    Target(
+        name="stablehlo",
+        title="StableHLO",
+        place="stablehlo/model{form}.jax",
+        framework="flax",
+        emitter="albert_export.graphs.stablehlo_emitter:emit_stablehlo",
+        runtime="albert_export.runtimes.stablehlo_runtime:StableHloRuntime",
+        precisions=("fp32", "bf16", "fp16"),
+        calibrated=(),
+        layers=("rolled", "unrolled"),
+        opsets=None,
+        readers=(),
+        embeds=True,
+        compiled_for=("tpu:v4", "tpu:v5e", "tpu:v5p", "tpu:v6e"),
+        compiles_shapes=True,
+        devices=("cpu", "cuda", "tpu"),
+        build_extra="jax",
+        run_extra="jax",
     ),
 )
 

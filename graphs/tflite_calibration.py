@@ -49,7 +49,9 @@ def ranges(graph: TFLiteGraph, places: Sequence[Place], feeds: Iterable[Feed]) -
         warnings.simplefilter("ignore")  # tf.lite.Interpreter says that it moves to another package
         path = Path(directory) / "observed.tflite"
         write_tflite(observed, path)
-        interpreter = tf.lite.Interpreter(str(path), num_threads=1)
+        # XNNPACK would pack a second copy of all weights.
+        plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        interpreter = tf.lite.Interpreter(str(path), num_threads=1, experimental_op_resolver_type=plain)
         outputs = [detail["index"] for detail in interpreter.get_output_details()][first:]
         for feed in feeds:
             count += 1

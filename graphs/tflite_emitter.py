@@ -15,7 +15,6 @@ from albert_export.config import AlbertConfig
 from albert_export.errors import ExportError, SharingError
 from albert_export.graphs.emitted import Emitted
 from albert_export.graphs.tf_tracing import TFTrace, tf, trace
-from albert_export.graphs.tflite_compat import Compat, check_layers, compat_sizes, get_compat
 from albert_export.graphs.tflite_conversion import convert
 from albert_export.graphs.tflite_file import LARGEST_FILE, write_tflite
 from albert_export.graphs.tflite_graph import StoredWeight, TFLiteGraph, schema
@@ -31,6 +30,7 @@ from albert_export.graphs.tflite_passes import (
 )
 from albert_export.graphs.tflite_quantization import halve_weights, quantize_weights
 from albert_export.graphs.tflite_sharing import sharing_of
+from albert_export.readers import Reader
 from albert_export.tasks import Task, TensorSpec
 
 #: Name of the signature, as SavedModel has it.
@@ -49,7 +49,7 @@ def emit_tflite(
     precision: str = "fp32",
     sizes: Mapping[str, int | None] | None = None,
     calibration: Iterable[Mapping[str, np.ndarray[Any, Any]]] | None = None,
-    compat: str | None = None,
+    reader: Reader | None = None,
     vocabulary: Path | None = None,
     metadata: Mapping[str, str] | None = None,
     largest: int = LARGEST_FILE,
@@ -66,7 +66,7 @@ def emit_tflite(
         sizes: Fixed size of a dynamic axis; absent or None stays dynamic.
         calibration: With int8: inputs by name, int, of the shapes that ``sizes`` allows; activations are then
             quantised with the ranges they have on these, in place of at run time.
-        compat: ``task-library`` or ``mediapipe``, to write what these readers take.
+        reader: The program whose form is written; ``layers`` and ``sizes`` are already what it takes.
         vocabulary: SentencePiece model or WordPiece vocabulary to pack behind the model, for TFLite clients.
         metadata: Entries besides tool, version, task, layers and labels.
         largest: Bytes that the file may have.
@@ -77,13 +77,9 @@ def emit_tflite(
         SharingError: The file would store a weight more than once.
     """
     config: Any = model.config
-    reader = None if compat is None else get_compat(compat)
     if calibration is not None and precision != "int8":
         raise ExportError("calibration serves precision int8", received=precision, fix="choose int8")
     wanted = dict(sizes or {})
-    if reader is not None:
-        check_layers(reader, layers)
-        wanted = compat_sizes(reader, task, wanted)
     _check_sequence(wanted.get("sequence"), config)
     progress(f"tracing {task.tensorflow_class}, layers {layers}")
     traced = trace(model, task, layers=layers, sizes=wanted)
@@ -117,7 +113,6 @@ def emit_tflite(
             "loops": _loops(config) if layers == "rolled" else [],
             "passes": changed,
             "activations": _activations(precision, calibrated=calibration is not None),
-            "compat": compat,
             "packed_files": [file.name for file in files],
         },
         traced_sizes={axis: size for axis, size in traced.sizes.items() if size is not None},
@@ -145,7 +140,7 @@ def _activations(precision: str, *, calibrated: bool) -> str:
 def _pipeline(
     traced: TFTrace,
     precision: str,
-    reader: Compat | None,
+    reader: Reader | None,
     calibration: Iterable[Mapping[str, np.ndarray[Any, Any]]] | None,
 ) -> list[tuple[str, Pass]]:
     weights = {name: StoredWeight(weight.name, weight.read, weight.shape) for name, weight in traced.weights.items()}

@@ -13,11 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from albert_export._imports import require
 from albert_export.errors import ExportError
-from albert_export.graphs.tflite_graph import TFLiteGraph, schema
-
-flatbuffers: Any = require("flatbuffers", needed_for="exporting to TFLite", extra="tensorflow")
+from albert_export.graphs.tflite_graph import TFLiteGraph, flatbuffers, schema
 
 #: A flatbuffer's offsets are read as signed 32-bit numbers by its verifier.
 LARGEST_FILE = 2**31 - 1

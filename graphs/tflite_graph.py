@@ -18,6 +18,8 @@ import numpy as np
 from albert_export._tensorflow import import_tensorflow
 
 import_tensorflow(needed_for="exporting to TFLite")
+# TensorFlow brings the package flatbuffers, which its schema imports.
+flatbuffers: Any = importlib.import_module("flatbuffers")
 schema: Any = importlib.import_module("tensorflow.lite.python.schema_py_generated")
 
 Operators: Any = schema.BuiltinOperator

@@ -1,6 +1,7 @@
-"""Calibrated int8: the layers' matrix products and GELU compute in integers, with ranges from calibration.
+"""Calibrated int8: the layers' products with weights and GELU compute in integers, with ranges from calibration.
 
-Normalisation and softmax stay in float32: in 8 bits they cost a BERT more than everything else together, and take a
+Attention's own products stay in float32: XNNPACK computes them in int8 in one thread, and slower than in float32.
+Normalisation and softmax stay there too: in 8 bits they cost a BERT more than everything else together, and take a
 hundredth of the time. What stands outside the layers (embeddings, the mapping to the hidden width, heads) has int8
 weights and float32 results, so that an output keeps its resolution.
 """
@@ -15,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from albert_export.graphs.tflite_calibration import Feed, Place, ranges
-from albert_export.graphs.tflite_graph import Operators, StoredWeight, Subgraph, TFLiteGraph, Types, schema
+from albert_export.graphs.tflite_graph import Operators, Subgraph, TFLiteGraph, Types, schema
 from albert_export.graphs.tflite_passes import DENSE_VERSION, drop_unused
 from albert_export.graphs.tflite_quantization import DENSE_PER_ROW_VERSION, parameters, quantizable, quantize_weights
 
 #: Part of the name of every weight of a layer.
 LAYERS = "encoder.albert_layer_groups."
 
-_BATCH_MATMUL_VERSION = 2
 _GELU_VERSION = 2
 _TRANSPOSE_VERSION = 2
 _DEQUANTIZE_VERSION = 2
@@ -74,8 +74,6 @@ def _computes(graph: TFLiteGraph, number: int, operator: Any, chosen: set[int]) 
     if code == Operators.FULLY_CONNECTED:
         weight = subgraph.weight(operator.inputs[1])
         return weight is not None and LAYERS in weight.name and subgraph.tensor(operator.inputs[1]).buffer in chosen
-    if code == Operators.BATCH_MATMUL:
-        return all(subgraph.weight(index) is None for index in operator.inputs)
     if code == Operators.GELU:
         producer = subgraph.producer(operator.inputs[0])
         return producer is not None and _computes(graph, number, producer, chosen)
@@ -83,11 +81,6 @@ def _computes(graph: TFLiteGraph, number: int, operator: Any, chosen: set[int]) 
         producer = subgraph.producer(operator.inputs[0])
         return producer is not None and _computes(graph, number, producer, chosen)
     return False
-
-
-def _activations(graph: TFLiteGraph, operator: Any) -> list[int]:
-    """Return the places of the operator's inputs that are activations."""
-    return [0, 1] if graph.code(operator) == Operators.BATCH_MATMUL else [0]
 
 
 def _moves(graph: TFLiteGraph, operator: Any) -> bool:
@@ -115,14 +108,14 @@ def _groups(graph: TFLiteGraph, integer: list[tuple[int, Any]]) -> Groups:
     read_with: dict[str, Place] = {}
     for number, operator in integer:
         subgraph = graph.subgraphs[number]
-        places = [(number, operator.inputs[at]) for at in _activations(graph, operator)]
-        for place in [*places, (number, operator.outputs[0])]:
-            root(place)
+        read, written = (number, operator.inputs[0]), (number, operator.outputs[0])
+        root(read)
+        root(written)
         if _moves(graph, operator):
-            join(places[0], (number, operator.outputs[0]))
+            join(read, written)
         weight = subgraph.weight(operator.inputs[1]) if graph.code(operator) == Operators.FULLY_CONNECTED else None
         if weight is not None:
-            join(read_with.setdefault(weight.name, places[0]), places[0])
+            join(read_with.setdefault(weight.name, read), read)
     return {place: root(place) for place in list(parents)}
 
 
@@ -136,21 +129,20 @@ class _Rewriter:
         self.groups = groups
         self.steps = steps
         self.dense_version = DENSE_PER_ROW_VERSION if per_row else DENSE_VERSION
-        self.biases: dict[str, int] = {}
+        self.biases: dict[tuple[int, str], int] = {}
 
     def run(self, integer: list[tuple[int, Any]]) -> None:
         """Rewrite; ``integer`` is in the order in which the operators run."""
         made: dict[Place, int] = {}
         for number, operator in integer:
             subgraph = self.graph.subgraphs[number]
-            for at in _activations(self.graph, operator):
-                place = (number, operator.inputs[at])
-                if place not in made:
-                    made[place] = self._int8_tensor(place)
-                    options = schema.QuantizeOptionsT()
-                    quantize = subgraph.make(Operators.QUANTIZE, [place[1]], [made[place]], options=options)
-                    subgraph.insert_before(operator, quantize)
-                operator.inputs[at] = made[place]
+            place = (number, operator.inputs[0])
+            if place not in made:
+                made[place] = self._int8_tensor(place)
+                options = schema.QuantizeOptionsT()
+                quantize = subgraph.make(Operators.QUANTIZE, [place[1]], [made[place]], options=options)
+                subgraph.insert_before(operator, quantize)
+            operator.inputs[0] = made[place]
             place = (number, operator.outputs[0])
             made[place] = self._int8_tensor(place)
             operator.outputs = [made[place]]
@@ -177,7 +169,6 @@ class _Rewriter:
         code = self.graph.code(operator)
         versions = {
             Operators.FULLY_CONNECTED: self.dense_version,
-            Operators.BATCH_MATMUL: _BATCH_MATMUL_VERSION,
             Operators.GELU: _GELU_VERSION,
             Operators.TRANSPOSE: _TRANSPOSE_VERSION,
             Operators.RESHAPE: 1,
@@ -193,11 +184,13 @@ class _Rewriter:
         weight = subgraph.weight(operator.inputs[1])
         if bias is None or weight is None or weight.scales is None:
             return
-        steps = subgraph.tensor(operator.inputs[0]).quantization.scale * weight.scales
-        stored: StoredWeight = replace(bias, dtype="int32", scales=np.broadcast_to(steps, bias.shape).copy())
-        if bias.name not in self.biases:
-            self.biases[bias.name] = self.graph.add_buffer(None)
-            self.graph.weights[self.biases[bias.name]] = stored
-        index = subgraph.add_tensor(f"{bias.name}/int32", Types.INT32, bias.shape, self.biases[bias.name])
-        subgraph.tensor(index).quantization = parameters(steps)
-        operator.inputs[2] = index
+        # One tensor for all layers that are not rolled: its scales would outweigh everything else.
+        key = self.graph.subgraphs.index(subgraph), bias.name
+        if key not in self.biases:
+            steps = subgraph.tensor(operator.inputs[0]).quantization.scale * weight.scales
+            scales = np.broadcast_to(steps, bias.shape).copy()
+            buffer = self.graph.add_buffer(None)
+            self.graph.weights[buffer] = replace(bias, dtype="int32", scales=scales)
+            self.biases[key] = subgraph.add_tensor(f"{bias.name}/int32", Types.INT32, bias.shape, buffer)
+            subgraph.tensor(self.biases[key]).quantization = parameters(steps)
+        operator.inputs[2] = self.biases[key]

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from albert_export._imports import require
 from albert_export.errors import ExportError
+from albert_export.graphs.tflite_graph import flatbuffers
 from albert_export.tasks import Task
-
-flatbuffers: Any = require("flatbuffers", needed_for="exporting to TFLite", extra="tensorflow")
 
 #: Name of the model's metadata entry that holds the metadata.
 ENTRY = "TFLITE_METADATA"

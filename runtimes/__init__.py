@@ -6,9 +6,11 @@ Importing this package imports no runtime; :func:`load` imports the one that the
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import resolve
+from albert_export.errors import InputError
 from albert_export.runtimes.protocol import Runtime
 from albert_export.targets import get_target
 
@@ -26,6 +28,7 @@ def load(
     file: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    buckets: Sequence[int] | str | None = None,
 ) -> Runtime:
     """Open a bundle and load one of its artifacts.
 
@@ -37,6 +40,8 @@ def load(
             target's default form, with all axes dynamic, or the only one.
         device: ``auto`` for the best that is really there (``.device`` then says which), or ``cpu``, ``cuda`` …
         threads: Threads of one run; None for one on each processor that this process has.
+        buckets: For StableHLO, which compiles every new shape: sequence lengths that shorter runs are padded to, or
+            ``powers`` for powers of two. Outputs are cut back.
 
     Returns:
         The runtime, a context manager; its ``run`` is safe to call from several threads.
@@ -46,7 +51,7 @@ def load(
         DeviceError: The device is not there.
         MissingDependencyError: The package that runs this target is not installed.
         UnknownNameError: No target or precision of that name.
-        InputError: ``device`` or ``threads`` is no value of its kind.
+        InputError: ``device``, ``threads`` or ``buckets`` is no value of its kind, or not this target's.
     """
     from albert_export.bundle import Bundle
 
@@ -58,4 +63,13 @@ def load(
         artifact = bundle.select(target, precision, file=file)
         bundle.verify(artifact)
     runtime_class: type[Runtime] = resolve(get_target(artifact.target).runtime)
-    return runtime_class.open(bundle, artifact, device=device, threads=threads)
+    options: dict[str, Any] = {"device": device, "threads": threads}
+    if buckets is not None:
+        if not get_target(artifact.target).compiles_shapes:
+            raise InputError(
+                f"{get_target(artifact.target).title} artifacts run every length as it is",
+                received=f"buckets={buckets}",
+                fix="leave buckets out",
+            )
+        options["buckets"] = buckets
+    return runtime_class.open(bundle, artifact, **options)

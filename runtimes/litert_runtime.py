@@ -219,6 +219,6 @@ def _version() -> str:
 
 
 def _not_there(device: object) -> DeviceError | InputError:
-    if isinstance(device, str) and device.startswith("cuda"):
+    if isinstance(device, str) and device.startswith(("cuda", "tpu")):
         return DeviceError("TFLite artifacts run on the CPU", received=device, fix="choose cpu, or another target")
     return InputError("device must be auto or cpu for TFLite artifacts", received=device, fix="leave device out")

@@ -35,7 +35,7 @@ from albert_export.bundle.manifest import SCHEMA_VERSION, UPGRADE, Artifact, Fil
 from albert_export.bundle.paths import MANIFEST_NAME, check_relative_path, inside
 from albert_export.bundle.verify import record_file, verify_artifact, verify_files
 from albert_export.checkpoints import Source
-from albert_export.errors import BundleError, ConflictError
+from albert_export.errors import BundleError, ConflictError, IntegrityError
 from albert_export.tasks import get_task
 
 
@@ -171,6 +171,25 @@ class BundleWriter:
         check_relative_path(relative)
         is_new = self._previous is None or os.path.lexists(self.directory / relative)
         return record_file(self._building if is_new else self._destination, relative)
+
+    def settle(self, relative: str) -> FileRecord:
+        """Return the record of a new file; one that the old bundle holds too is taken from there when completed.
+
+        Raises:
+            IntegrityError: There is none, or the path leaves the bundle.
+        """
+        record = self.record(relative)
+        if self._previous is not None and record in self._previous.records() and self._holds_unharmed(record):
+            with told_plainly(self._action):
+                (self.directory / relative).unlink(missing_ok=True)
+        return record
+
+    def _holds_unharmed(self, record: FileRecord) -> bool:
+        # Exporting again is how a damaged bundle is mended.
+        try:
+            return record_file(self._destination, record.path) == record
+        except IntegrityError:
+            return False
 
     def put_file(self, relative: str) -> FileRecord:
         """List a file that all artifacts share, such as ``config.json``, and return its record.

@@ -35,7 +35,7 @@ class Row:
         part: The part of the model that owns it; :attr:`albert_export.tasks.Task.parts` says which a task has.
         initial: How a fresh one is filled: ``normal`` (mean 0, deviation ``initializer_range``), ``zeros`` or ``ones``.
         linear: Whether it is the matrix of a linear layer: ``[out, in]`` here, but ``[in, out]`` in TensorFlow and Flax
-            and their files. Any other weight, the untied decoder's among them, lies alike everywhere.
+            and their files. Any other weight lies alike everywhere, but for the untied decoder's in Flax.
         keras: Last part of its name in the reference's TensorFlow models and ``tf_model.h5``; None for what those
             models do not have.
         tf1: Its name in Google's own checkpoints of TensorFlow 1; None for what those models do not have. A ``kernel``
@@ -49,6 +49,15 @@ class Row:
     linear: bool = False
     keras: str | None = None
     tf1: str | None = None
+
+    @property
+    def flax(self) -> str:
+        """Last part of its name in Flax models and ``flax_model.msgpack``; a ``kernel`` is ``[in, out]`` there."""
+        if self.name.endswith(".bias"):
+            return "bias"
+        if self.linear or self.part == "untied decoder":
+            return "kernel"
+        return "scale" if self.initial == "ones" else "embedding"
 
 
 def _linear(name: str, wide: str | int, narrow: str, part: str, tf1: str) -> tuple[Row, Row]:
@@ -259,6 +268,29 @@ def name_of_tf1(stored: str) -> str | None:
         if match is not None:
             return row.name.format(**match.groupdict())
     return None
+
+
+def flax_name(name: str) -> str | None:
+    """Return the path of the weight of a canonical name in Flax models, ``/`` between its parts.
+
+    ``albert.encoder.….albert_layer_groups.0.….ffn.weight`` is ``albert/encoder/albert_layer_groups/0/…/ffn/kernel``.
+    None for a name that is not in the table.
+    """
+    row = row_of(name)
+    return None if row is None else f"{name.rpartition('.')[0].replace('.', '/')}/{row.flax}"
+
+
+def name_of_flax(path: str) -> str | None:
+    """Return the canonical name of what :func:`flax_name` gives; None for any other path."""
+    places, _, last = path.replace("/", ".").rpartition(".")
+    name = f"{places}.{'bias' if last == 'bias' else 'weight'}"
+    return name if flax_name(name) == path else None
+
+
+def is_flax_transposed(name: str) -> bool:
+    """Return whether the weight of a canonical name lies as ``[in, out]`` in Flax, but ``[out, in]`` in checkpoints."""
+    row = row_of(name)
+    return row is not None and row.flax == "kernel"
 
 
 def tied_names(config: AlbertConfig) -> dict[str, str]:

@@ -17,7 +17,7 @@ from albert_export.cli.options import (
 )
 from albert_export.cli.output import print_json, progress
 from albert_export.errors import UnknownNameError
-from albert_export.targets import TARGETS
+from albert_export.targets import FRAMEWORKS, TARGETS
 
 #: The keys of ``albert_export.parity.report.FORMS``, which is not imported for the sake of a quick `--help`.
 REPORT_FORMS = ("json", "markdown")
@@ -77,6 +77,12 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     help="Artifacts to check: all, or targets separated by commas.",
 )
 @click.option(
+    "--frameworks",
+    default="",
+    shell_complete=completing(lambda: ("all", *FRAMEWORKS)),
+    help="Eager models to look at besides those that artifacts were traced from: all, or names, separated by commas.",
+)
+@click.option(
     "--report",
     "forms",
     default="",
@@ -102,6 +108,7 @@ def parity_command(
     bundle: Path,
     model: str | None,
     targets: str,
+    frameworks: str,
     forms: tuple[str, ...],
     record: bool,
     explain: bool,
@@ -125,6 +132,7 @@ def parity_command(
         opened,
         model=model,
         targets=_names(targets) if targets != "all" else "all",
+        frameworks=_names(frameworks),
         revision=revision,
         cache_dir=cache_dir,
         local_files_only=local_files_only,

@@ -1,4 +1,4 @@
-"""``onnx``, ``savedmodel``, ``tflite``: a checkpoint goes in, a bundle with a proven artifact comes out."""
+"""``onnx``, ``savedmodel``, ``tflite``, ``stablehlo``: a checkpoint in, a bundle with a proven artifact out."""
 
 from __future__ import annotations
 
@@ -35,13 +35,18 @@ _EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "savedmodel": (
         "albert-export savedmodel --task ner --model albert-ner/ --out ner/",
-        "tensorflow_model_server --model_name=ner --model_base_path=$PWD/ner/saved_model",
+        "albert-export savedmodel --task qa --model albert-qa/ --out qa/ --batch 1 --sequence 384",
     ),
     "tflite": (
         "albert-export tflite --task qa --model albert-qa/ --out qa/ --precision int8",
         "albert-export tflite --task qa --model albert-qa/ --out qa/ --precision int8 --calibrate sentences.txt",
         "albert-export tflite --task qa --model albert-qa/ --out qa/ --compat task-library",
         "albert-export tflite --task seqcls --model albert-reviews/ --out reviews/ --compat mediapipe",
+    ),
+    "stablehlo": (
+        "albert-export stablehlo --task qa --model albert-qa/ --out qa/ --precision bf16",
+        "albert-export stablehlo --task qa --model albert-qa/ --out qa/ --batch 1 --sequence 384 --aot tpu:v5e",
+        "albert-export stablehlo --task ner --model albert-ner/ --out ner/ --embed-weights",
     ),
 }
 
@@ -80,6 +85,8 @@ def _options(target: Target) -> list[_Option]:
         click.option("--sequence", type=click.IntRange(min=1), help="Fix the sequence length; any by default."),
         click.option("--choices", type=click.IntRange(min=1), help="Fix the number of choices; any by default."),
         *_compat_option(target),
+        *_embed_option(target),
+        *_aot_option(target),
         click.option(
             "--parity/--no-parity",
             default=True,
@@ -122,6 +129,20 @@ def _compat_option(target: Target) -> list[_Option]:
     names = [reader.name for reader in target.readers]
     titles = " or ".join(reader.title for reader in target.readers)
     return [click.option("--compat", type=click.Choice(names), help=f"Write the form that {titles} takes.")]
+
+
+def _embed_option(target: Target) -> list[_Option]:
+    if not target.embeds:
+        return []
+    text = "Put the weights inside the graph's file; by default they lie beside it, once for all artifacts."
+    return [click.option("--embed-weights", is_flag=True, help=text)]
+
+
+def _aot_option(target: Target) -> list[_Option]:
+    if not target.compiled_for:
+        return []
+    text = "Compile for this processor too, and tell flops, bytes, memory and the estimated time; it need not be here."
+    return [click.option("--aot", type=click.Choice(target.compiled_for), help=text)]
 
 
 def export_command(target: Target) -> click.Command:

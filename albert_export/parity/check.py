@@ -18,7 +18,7 @@ from albert_export._version import __version__
 from albert_export.builtin import BUILTIN_MODELS
 from albert_export.bundle import Artifact, Bundle
 from albert_export.checkpoints import Checkpoint, open_checkpoint
-from albert_export.errors import BundleError, CheckpointError, InputError
+from albert_export.errors import BundleError, CheckpointError, InputError, UnknownNameError
 from albert_export.parity.cases import Case, build_cases
 from albert_export.parity.checks import Measured, choose_case, repeated, row_alone
 from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
@@ -28,7 +28,7 @@ from albert_export.parity.oracle import TRUTH, Oracle
 from albert_export.parity.report import ArtifactResult, ParityReport
 from albert_export.parity.verdict import judge, judge_eager
 from albert_export.runtimes import Runtime
-from albert_export.targets import get_target
+from albert_export.targets import FRAMEWORKS, get_target
 
 _PACKAGES = (
     "torch",
@@ -51,6 +51,7 @@ def check_parity(
     *,
     model: str | os.PathLike[str] | Checkpoint | None = None,
     targets: str | Sequence[str] = "all",
+    frameworks: str | Sequence[str] = (),
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
@@ -71,6 +72,8 @@ def check_parity(
         model: The checkpoint it was made from, as for :func:`albert_export.export`, or an opened one. None for the one
             that the manifest names: a built-in model or a hub revision can be found again, a directory cannot.
         targets: ``all``, or names in the table of targets.
+        frameworks: Eager models to look at besides those that the artifacts were traced from: ``all``, or names in the
+            table of frameworks.
         revision: Branch, tag or commit of a hub checkpoint; by default the commit that the manifest names.
         cache_dir: Where downloads are kept.
         local_files_only: Never use the network.
@@ -86,7 +89,7 @@ def check_parity(
     Raises:
         CheckpointError: The checkpoint cannot be found, is not the one the bundle was made from, or gives NaN itself.
         BundleError: The directory is no bundle, was altered, or holds no artifact of the targets.
-        UnknownNameError: No target of that name, or a precision that this release cannot judge.
+        UnknownNameError: No target or framework of that name, or a precision that this release cannot judge.
         DeviceError: The device is not there, or fails.
         MissingDependencyError: torch, the framework that an artifact was traced from, or the package that runs it is
             not installed.
@@ -97,6 +100,7 @@ def check_parity(
         raise InputError("seed must be a whole number of at least 0", received=seed, fix="leave seed out for 0")
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
     artifacts = _chosen(opened, targets)
+    further = _frameworks(frameworks)
     for artifact in artifacts:
         criterion_for(artifact.precision)
     checkpoint = _checkpoint(
@@ -111,8 +115,8 @@ def check_parity(
     if allow_random_head is None:
         allow_random_head = any(artifact.facts.get("fresh_weights") for artifact in artifacts)
     tokenizer = _tokenizer(opened)
-    frameworks = [get_target(artifact.target).framework for artifact in artifacts]
-    oracle = Oracle(checkpoint, opened.task, frameworks=frameworks, allow_random_head=allow_random_head)
+    traced = [get_target(artifact.target).framework for artifact in artifacts]
+    oracle = Oracle(checkpoint, opened.task, frameworks=[*traced, *further], allow_random_head=allow_random_head)
     run = _Run(opened, oracle, tokenizer, device, threads, seed, explain, progress or _silent)
     results = [result for group in _groups(artifacts) for result in run.check(group)]
     return ParityReport(
@@ -131,7 +135,7 @@ class _Run:
     """What stays the same over the artifacts of one call.
 
     Attributes:
-        eager: Framework other than torch -> figures of its eager model, over the cases of all groups.
+        eager: Framework -> figures of its eager model, over the cases of all groups; empty where torch is the only one.
     """
 
     def __init__(
@@ -156,7 +160,7 @@ class _Run:
         self.eager: dict[str, dict[tuple[str, Places], Pool]] = {
             framework: {(spec.name, places): Pool() for spec in bundle.task.outputs for places in PLACES}
             for framework in oracle.frameworks
-            if framework != TRUTH
+            if oracle.frameworks != (TRUTH,)
         }
 
     def check(self, artifacts: Sequence[Artifact]) -> list[ArtifactResult]:
@@ -233,6 +237,14 @@ def _chosen(bundle: Bundle, targets: str | Sequence[str]) -> list[Artifact]:
             fix="export one",
         )
     return artifacts
+
+
+def _frameworks(names: str | Sequence[str]) -> list[str]:
+    wanted = [names] if isinstance(names, str) else list(names)
+    for name in wanted:
+        if name not in FRAMEWORKS and name != "all":
+            raise UnknownNameError("framework", name, ("all", *FRAMEWORKS))
+    return list(FRAMEWORKS) if "all" in wanted else wanted
 
 
 def _groups(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:

@@ -62,8 +62,9 @@ class Criterion:
 #: Precision of an artifact -> its criterion. docs/parity.md tells how the figures were measured.
 CRITERIA = {
     "fp32": Criterion(noise_factor=4.0, scale_factor=1e-6),
-    "fp16": Criterion(4.0, 0.05, least_snr_db=45.0, least_cosine=0.9999, keeps_decisions=True),
-    "int8": Criterion(4.0, 2.0, least_snr_db=10.0, least_cosine=0.95, keeps_decisions=True),
+    "fp16": Criterion(4.0, 0.1, least_snr_db=30.0, least_cosine=0.999, keeps_decisions=True),
+    "bf16": Criterion(4.0, 0.5, least_snr_db=20.0, least_cosine=0.99, keeps_decisions=True),
+    "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, keeps_decisions=True),
 }
 
 

@@ -214,7 +214,7 @@ class ParityReport:
         source: The checkpoint that the eager model was built from; its hash is the manifest's.
         seed: Seed of the random ids.
         text: Whether the cases hold tokenised text; False for a bundle without a tokenizer.
-        eager: The eager models of other frameworks than torch that artifacts were traced from, one entry each.
+        eager: The eager models of all frameworks, one entry each; empty where torch is the only one.
         artifacts: One verdict each.
         environment: Versions and machine.
         seconds: Time the run took.

@@ -147,7 +147,8 @@ def test_the_options_in_the_examples_exist(name: str) -> None:
 
 
 def test_commands_are_listed_in_the_order_of_use() -> None:
-    assert program.list_commands(click.Context(program))[:4] == ["onnx", "run", "parity", "inspect"]
+    listed = program.list_commands(click.Context(program))
+    assert listed[:6] == ["onnx", "savedmodel", "tflite", "run", "parity", "inspect"]
 
 
 def test_exit_codes_reach_the_shell(spawn: Spawn) -> None:

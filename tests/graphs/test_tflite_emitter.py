@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from albert_export.errors import ExportError, UnknownNameError
+from albert_export.errors import ExportError
 from albert_export.graphs import tflite_emitter
 from albert_export.graphs.tflite_emitter import emit_tflite
-from albert_export.graphs.tflite_graph import Operators, TFLiteGraph
+from albert_export.graphs.tflite_graph import Operators, TFLiteGraph, Types
+from albert_export.readers import TASK_LIBRARY
 from albert_export.tasks import TASKS, get_task
 from tests.graphs.tf_models import (
     SHAPES,
@@ -140,11 +141,10 @@ def test_int8_files_take_a_quarter_and_keep_a_tied_decoder_once(tmp_path):
     model = tiny_model(MLM, vocab_size=20_000)
     whole = emit_tflite(model, MLM, tmp_path / "whole.tflite")
     # A scale and a zero point are 12 bytes: much for the 16 of a row of this table, little for the 128 of a real one.
-    for compat, sizes, share in ((None, None, 0.5), ("task-library", {"sequence": 16}, 0.3)):
-        path = tmp_path / f"{compat}.tflite"
-        small = emit_tflite(model, MLM, path, precision="int8", compat=compat, sizes=sizes)
+    for reader, share in ((None, 0.5), (TASK_LIBRARY, 0.3)):
+        path = tmp_path / f"{share}.tflite"
+        small = emit_tflite(model, MLM, path, precision="int8", reader=reader)
         assert small.sharing.stored_weight_bytes < share * whole.sharing.stored_weight_bytes
-        assert small.facts["compat"] == compat
         feed = inputs(MLM, 1, 1, 16)
         assert signal_to_noise(litert_outputs(path, feed), eager_outputs(model, MLM, feed)) > 15
 
@@ -188,6 +188,16 @@ def layer_spans(model, feed) -> list[tuple[float, float]]:
     return seen
 
 
+def test_unrolled_layers_share_the_scales_of_their_biases(model, calibration, tmp_path):
+    path = tmp_path / "model.tflite"
+    emit_tflite(model, QA, path, layers="unrolled", precision="int8", calibration=calibration)
+    graph = TFLiteGraph(path.read_bytes())
+    biases = [one.name.decode() for one in graph.main.raw.tensors if b".bias" in one.name and one.type == Types.INT32]
+    assert len(biases) == len(set(biases)) == 6
+    read = [graph.main.tensor(one.inputs[2]).name for _, one in graph.walk(Operators.FULLY_CONNECTED)]
+    assert len([name for name in read if name.decode() in biases]) == 4 * 6
+
+
 def test_other_calibration_gives_other_steps(model, calibration, tmp_path):
     for name, feeds in (("one", calibration), ("other", calibration[:1])):
         emit_tflite(model, QA, tmp_path / name, precision="int8", calibration=feeds)
@@ -214,9 +224,6 @@ def test_calibration_inputs_are_checked(model, feeds, message, tmp_path):
     [
         ({"precision": "int4"}, "fp32, fp16 or int8; received int4"),
         ({"calibration": []}, "calibration serves precision int8"),
-        ({"compat": "mediapipe"}, "takes layers unrolled"),
-        ({"compat": "task-library", "sizes": {"sequence": 128}}, "takes sequence 384.*received 128"),
-        ({"compat": "task-library", "sizes": {"batch": 2}}, "takes batch 1"),
         ({"largest": 1000}, "at most 1000 bytes"),
     ],
 )
@@ -227,15 +234,10 @@ def test_what_does_not_fit_is_one_line_and_writes_nothing(model, options, messag
     assert not list(tmp_path.iterdir())
 
 
-def test_an_unknown_reader_is_named(model, tmp_path):
-    with pytest.raises(UnknownNameError, match="task-library, mediapipe"):
-        emit_tflite(model, QA, tmp_path / "model.tflite", compat="task-libary")
-
-
-def test_a_reader_gets_its_sizes_and_old_operators(tmp_path):
+def test_an_old_reader_gets_old_operators(tmp_path):
     model = tiny_model(QA, max_position_embeddings=400)
     path = tmp_path / "model.tflite"
-    emitted = emit_tflite(model, QA, path, precision="int8", compat="task-library")
+    emitted = emit_tflite(model, QA, path, precision="int8", reader=TASK_LIBRARY, sizes={"batch": 1, "sequence": 384})
     assert emitted.inputs[0]["shape"] == [1, 384]
     assert emitted.facts["operator_versions"]["FULLY_CONNECTED"] <= 11
     assert emitted.facts["operators"]["WHILE"] == 1

@@ -13,7 +13,8 @@ from tests.packaging.conftest import ROOT
 #: The parts of the package, earlier ones first; parts of one row know nothing of each other.
 STAGES = (
     ("_version", "_text", "_machine", "_native_noise", "_probes", "errors"),
-    ("_imports", "targets"),
+    ("_imports", "readers"),
+    ("targets",),
     ("_tensorflow",),
     # A configuration is read from a checkpoint, a checkpoint holds a configuration, and the built-in model is one.
     ("tasks + config + checkpoints + builtin",),
