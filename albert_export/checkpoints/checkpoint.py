@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from albert_export.checkpoints import h5_file
+from albert_export.checkpoints import flax_layout, h5_file, msgpack_file
 from albert_export.checkpoints.keras_layout import canonical_shapes, canonical_tensors, is_keras
 from albert_export.checkpoints.safetensors_file import numpy_tensors, read_headers, torch_tensors
 from albert_export.checkpoints.torch_file import load_torch_files, to_numpy
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SourceKind = Literal["directory", "hub", "builtin"]
-WeightFormat = Literal["safetensors", "torch", "h5"]
+WeightFormat = Literal["safetensors", "torch", "h5", "msgpack"]
 
 CONFIG_NAME = "config.json"
 _CHUNK_BYTES = 1 << 20
@@ -57,8 +57,8 @@ class Checkpoint:
         source_name: See :attr:`Source.name`.
         revision: See :attr:`Source.revision`.
         weight_files: The file, or the shards, that hold the weights, sorted by name.
-        weight_format: ``safetensors``, ``torch`` for ``pytorch_model.bin``, or ``h5`` for ``tf_model.h5``. Names and
-            orientation of the weights are PyTorch's in all of them.
+        weight_format: ``safetensors``, ``torch`` for ``pytorch_model.bin``, ``h5`` for ``tf_model.h5``, or ``msgpack``
+            for ``flax_model.msgpack``. Names and orientation of the weights are PyTorch's in all of them.
     """
 
     directory: Path
@@ -86,7 +86,7 @@ class Checkpoint:
         )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return name -> shape of every stored weight; for safetensors and h5 only the headers are read.
+        """Return name -> shape of every stored weight; of all but ``pytorch_model.bin`` only the headers are read.
 
         Raises:
             CheckpointError: A file is truncated, malformed or unsafe.
@@ -94,8 +94,12 @@ class Checkpoint:
         """
         if self.weight_format == "h5":
             return h5_file.read_shapes(self.weight_files)
+        if self.weight_format == "msgpack":
+            return msgpack_file.read_shapes(self.weight_files)
         if self.weight_format == "safetensors":
             stored = self._stored_shapes()
+            if flax_layout.is_flax(stored):
+                return flax_layout.torch_shapes(stored)
             return canonical_shapes(stored) if is_keras(stored) else stored
         return {name: tuple(tensor.shape) for name, tensor in self.torch_tensors().items()}
 
@@ -111,6 +115,8 @@ class Checkpoint:
         """
         if self.weight_format == "h5":
             return h5_file.read_h5(self.weight_files)
+        if self.weight_format == "msgpack":
+            return msgpack_file.read_msgpack(self.weight_files)
         if self.weight_format == "safetensors":
             return self._canonical(numpy_tensors(self.weight_files))
         return {name: to_numpy(tensor) for name, tensor in self.torch_tensors().items()}
@@ -126,6 +132,8 @@ class Checkpoint:
         """
         if self.weight_format == "h5":
             return h5_file.torch_tensors(self.weight_files)
+        if self.weight_format == "msgpack":
+            return msgpack_file.torch_tensors(self.weight_files)
         if self.weight_format == "safetensors":
             return self._canonical(torch_tensors(self.weight_files))
         return load_torch_files(self.weight_files)
@@ -134,7 +142,9 @@ class Checkpoint:
         return {name: entry.shape for name, entry in read_headers(self.weight_files).items()}
 
     def _canonical(self, tensors: Mapping[str, T]) -> Mapping[str, T]:
-        """Return tensors of safetensors files, which the reference's TensorFlow classes write in their own layout."""
+        """Return tensors of safetensors files, which the reference's other classes write in their own layouts."""
+        if flax_layout.is_flax(tensors):
+            return flax_layout.torch_layout(tensors)
         return canonical_tensors(tensors, self._stored_shapes()) if is_keras(tensors) else tensors
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from albert_export.checkpoints import h5_file
+from albert_export.checkpoints import h5_file, msgpack_file
 from albert_export.checkpoints.checkpoint import WeightFormat
 from albert_export.checkpoints.safetensors_file import read_headers
 from albert_export.errors import CheckpointError
@@ -18,6 +18,7 @@ WEIGHT_FILES: tuple[tuple[str, str, WeightFormat], ...] = (
     ("model.safetensors", "model.safetensors.index.json", "safetensors"),
     ("pytorch_model.bin", "pytorch_model.bin.index.json", "torch"),
     ("tf_model.h5", "tf_model.h5.index.json", "h5"),
+    ("flax_model.msgpack", "flax_model.msgpack.index.json", "msgpack"),
 )
 #: Files beside the weights, each of which may be absent.
 TOKENIZER_FILES = (
@@ -30,7 +31,6 @@ TOKENIZER_FILES = (
 )
 #: Weights in formats that are not read here, with what they are.
 OTHER_FORMATS = {
-    "flax_model.msgpack": "Flax weights",
     "model.ckpt.index": "a TensorFlow 1 checkpoint",
 }
 
@@ -40,7 +40,7 @@ class Weights:
     """The weight files of one checkpoint.
 
     Attributes:
-        format: ``safetensors``, ``torch`` or ``h5``.
+        format: ``safetensors``, ``torch``, ``h5`` or ``msgpack``.
         files: The file, or the shards sorted by name.
         placed: Name of a weight -> its shard, where an index says so; None for a single file.
     """
@@ -124,7 +124,10 @@ def check_headers(weights: Weights) -> None:
     """
     if weights.format == "torch":
         return
-    if weights.format == "h5":
+    if weights.format == "msgpack":
+        held = {name: entry.path.name for name, entry in msgpack_file.read_entries(weights.files).items()}
+        placed = weights.placed or {}
+    elif weights.format == "h5":
         held = {name: entry.path.name for name, entry in h5_file.read_entries(weights.files).items()}
         placed = {name.partition("/")[2]: shard for name, shard in (weights.placed or {}).items()}
     else:

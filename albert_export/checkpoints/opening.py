@@ -59,8 +59,8 @@ def open_checkpoint(
         local_files_only: Never use the network.
         token: Token for private repositories; by default the one that ``huggingface-hub`` finds.
         progress: Gets a line before the hub is asked, which may take its time.
-        formats: Formats of weights to look for, the preferred ones first; by default ``safetensors``, ``torch``
-            and ``h5``, of which a directory may have several.
+        formats: Formats of weights to look for, the preferred ones first; by default ``safetensors``, ``torch``,
+            ``h5`` and ``msgpack``, of which a directory may have several.
 
     Raises:
         CheckpointError: Nothing there, or its files are missing, truncated or malformed.
