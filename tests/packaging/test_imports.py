@@ -75,6 +75,7 @@ def test_the_other_modules_lack_nothing_but_their_framework(bare: Environment, m
         "onnx_ir",
         "tensorflow",
         "flatbuffers",
+        "jax",
     }, failures
 
 
