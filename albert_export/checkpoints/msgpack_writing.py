@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from albert_export.checkpoints.flax_layout import flax_path, is_transposed
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.msgpack_file import ARRAY, CHUNKED, MSGPACK_DTYPES
-from albert_export.checkpoints.names import TIED_DECODER_BIAS, parameters, tied_names
+from albert_export.checkpoints.names import PREFIX, TIED_DECODER_BIAS, parameters, tied_names
 from albert_export.checkpoints.safetensors_file import DTYPES
 from albert_export.checkpoints.writing import replacing
 from albert_export.errors import CheckpointError, WeightsMismatchError
@@ -27,7 +27,12 @@ MAX_CHUNK_BYTES = 1 << 30
 
 
 def write_msgpack(
-    path: str | os.PathLike[str], tensors: Mapping[str, Any], *, config: AlbertConfig, architecture: str
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, Any],
+    *,
+    config: AlbertConfig,
+    architecture: str,
+    further: Iterable[str] = (),
 ) -> None:
     """Write ``flax_model.msgpack``, which transformers' class of that name loads without missing or unexpected weights.
 
@@ -41,13 +46,15 @@ def write_msgpack(
             left out.
         config: Says which parameters there are.
         architecture: One of the seven classes, with or without ``Flax`` before its name.
+        further: Those of them whose heads are stored as well. The reference's classes pass over other heads.
 
     Raises:
         CheckpointError: No such class, a dtype that no weight has, or a failed write.
         WeightsMismatchError: Other parameters or shapes than the architecture's.
     """
     tree: dict[str, Any] = {}
-    for name, source in _checked(tensors, config, f"Flax{architecture.removeprefix('Flax')}").items():
+    models = [f"Flax{name.removeprefix('Flax')}" for name in (architecture, *further)]
+    for name, source in _checked(tensors, config, models).items():
         place = flax_path(name)
         assert place is not None, name
         *maps, last = place.split("/")
@@ -59,19 +66,22 @@ def write_msgpack(
         _write_tree(file, tree, tensors)
 
 
-def _checked(tensors: Mapping[str, Any], config: AlbertConfig, model: str) -> dict[str, str]:
+def _checked(tensors: Mapping[str, Any], config: AlbertConfig, models: Sequence[str]) -> dict[str, str]:
     """Return name in the model -> name in ``tensors``."""
-    task = next((task for task in TASKS if task.flax_class == model), None)
-    if task is None:
-        raise CheckpointError(f"{MSGPACK_NAME} must be of one of the seven classes", received=model)
-    wanted = parameters(config, task)
-    optional = wanted.keys() - parameters(config, task, pooler=False).keys()
+    wanted: dict[str, tuple[int, ...]] = {}
+    needed: set[str] = set()
+    for model in models:
+        task = next((task for task in TASKS if task.flax_class == model), None)
+        if task is None:
+            raise CheckpointError(f"{MSGPACK_NAME} must be of one of the seven classes", received=model)
+        wanted |= parameters(config, task)
+        needed |= parameters(config, task, pooler=False).keys()
     sources = {canonical_name(name): name for name in tensors}
     for second, first in tied_names(config).items():
         if first in sources and (second == TIED_DECODER_BIAS[0] or first in wanted):
             sources.pop(second, None)  # the same once more
     shapes = {name: tuple(tensors[source].shape) for name, source in sources.items()}
-    missing = wanted.keys() - shapes.keys() - optional
+    missing = needed - shapes.keys()
     differing = [
         f"{name}: {list(shapes[name])} against {list(wanted[name])}"
         for name in wanted.keys() & shapes.keys()
@@ -79,12 +89,12 @@ def _checked(tensors: Mapping[str, Any], config: AlbertConfig, model: str) -> di
     ]
     if missing or differing or shapes.keys() - wanted.keys():
         raise WeightsMismatchError(
-            f"{MSGPACK_NAME} must hold the weights of {model}",
+            f"{MSGPACK_NAME} must hold the weights of {', '.join(dict.fromkeys(models))}",
             missing=missing,
             unexpected=shapes.keys() - wanted.keys(),
             mismatched=differing,
         )
-    bare = "albert." if task.name == "feature-extraction" else ""
+    bare = PREFIX if all(name.startswith(PREFIX) for name in wanted) else ""
     return {name.removeprefix(bare): source for name, source in sources.items()}
 
 
