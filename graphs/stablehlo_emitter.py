@@ -19,6 +19,7 @@ from albert_export.graphs.emitted import Emitted
 from albert_export.graphs.jax_tracing import JaxTrace, described, jax, trace, traceable
 from albert_export.graphs.sharing import Sharing
 from albert_export.graphs.stablehlo_module import StableHlo, settle, windows
+from albert_export.graphs.tpu import check_chip, compile_for_tpu
 from albert_export.targets import PRECISIONS
 from albert_export.tasks import Task
 
@@ -64,6 +65,8 @@ def emit_stablehlo(
         SharingError: A weight would be stored more than once.
         MissingDependencyError: ``aot`` needs libtpu.
     """
+    if aot is not None:
+        check_chip(aot)
     traced = trace(model, task, precision=precision, layers=layers, sizes=sizes or {})
     progress(f"tracing {task.flax_class}, layers {layers}, for {', '.join(PLATFORMS)}")
     files = [path]
@@ -100,8 +103,6 @@ def emit_stablehlo(
         ),
     }
     if aot is not None:
-        from albert_export.graphs.tpu import compile_for_tpu
-
         unrolled = trace(model, task, precision=precision, layers="unrolled", sizes=traced.sizes)
         facts["aot"] = compile_for_tpu(aot, exported, unrolled, precision=precision, progress=progress)
     return Emitted(

@@ -50,6 +50,18 @@ CHIPS: Mapping[str, Chip] = {
 }
 
 
+def check_chip(name: str) -> None:
+    """Check, before anything is traced, that there is a chip of that name, and a compiler for it.
+
+    Raises:
+        UnknownNameError: No chip of that name.
+        MissingDependencyError: libtpu is not installed.
+    """
+    if name not in CHIPS:
+        raise UnknownNameError("aot", name, tuple(CHIPS))
+    require("libtpu", needed_for="compiling for a TPU", extra="tpu")
+
+
 def compile_for_tpu(
     name: str,
     exported: Any,
@@ -62,7 +74,7 @@ def compile_for_tpu(
     """Compile an artifact for a chip, and say what it takes.
 
     Args:
-        name: A key of :data:`CHIPS`.
+        name: A key of :data:`CHIPS`, which :func:`check_chip` has let pass.
         exported: The artifact.
         unrolled: The same model with its layers written out: XLA counts a loop's body once, however often it runs, so
             that operations and traffic are those of this form. The memory is the artifact's own.
@@ -77,16 +89,10 @@ def compile_for_tpu(
         peak leaves for the operations and its bandwidth for the bytes, which no run is faster than.
 
     Raises:
-        UnknownNameError: No chip of that name.
-        MissingDependencyError: libtpu is not installed.
         ExportError: libtpu cannot compile the artifact.
     """
-    if name not in CHIPS:
-        raise UnknownNameError("aot", name, tuple(CHIPS))
     chip = CHIPS[name]
-    if topology is None:
-        require("libtpu", needed_for="compiling for a TPU", extra="tpu")
-        topology = _single_chip
+    topology = topology or _single_chip
     sizes = {axis: size or DEFAULT_SIZES[axis] for axis, size in unrolled.sizes.items()}
     fixed = all(unrolled.sizes.values())
     shape = ", ".join(f"{axis} {size}" for axis, size in sizes.items())

@@ -65,11 +65,12 @@ class StableHloRuntime(Runtime):
     ) -> None:
         (inputs, _), _ = jax.tree_util.tree_unflatten(exported.in_tree, exported.in_avals)
         outputs = jax.tree_util.tree_unflatten(exported.out_tree, exported.out_avals)
+        specs = declared_specs(task.inputs, _declared(inputs), "input", file)
         sizes = fixed_sizes(task, _declared(inputs), file)
         super().__init__(
             task=task,
             config=config,
-            inputs=declared_specs(task.inputs, _declared(inputs), "input", file),
+            inputs=specs,
             outputs=declared_specs(task.outputs, _declared(outputs), "output", file),
             sizes=sizes,
             device=device,

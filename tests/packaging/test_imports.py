@@ -122,7 +122,19 @@ def test_importing_the_command_line_takes_under_half_a_second() -> None:
     assert seconds("import albert_export.cli") - seconds("pass") < 0.5
 
 
-COMMANDS = ["onnx", "savedmodel", "tflite", "run", "parity", "inspect", "convert", "tasks", "doctor", "completion"]
+COMMANDS = [
+    "onnx",
+    "savedmodel",
+    "tflite",
+    "stablehlo",
+    "run",
+    "parity",
+    "inspect",
+    "convert",
+    "tasks",
+    "doctor",
+    "completion",
+]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -139,7 +151,8 @@ def test_the_list_of_commands_above_is_complete(bare: Environment) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "extra"), [("onnx", "onnx"), ("savedmodel", "tensorflow"), ("tflite", "tensorflow")]
+    ("target", "extra"),
+    [("onnx", "onnx"), ("savedmodel", "tensorflow"), ("tflite", "tensorflow"), ("stablehlo", "jax")],
 )
 def test_an_export_without_its_framework_names_the_extra_and_writes_nothing(
     bare: Environment, target: str, extra: str
@@ -158,6 +171,7 @@ def test_doctor_runs_without_frameworks(bare: Environment) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert {package["name"]: package["state"] for package in found["packages"]} == dict.fromkeys(
-        ("ai-edge-litert", "onnx", "onnx-ir", "onnxruntime", "tensorflow", "torch"), "missing"
+        ("ai-edge-litert", "flatbuffers", "flax", "jax", "onnx", "onnx-ir", "onnxruntime", "tensorflow", "torch"),
+        "missing",
     )
     assert not any(ability["able"] for ability in found["abilities"])

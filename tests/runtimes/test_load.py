@@ -159,6 +159,9 @@ def test_an_opened_bundle_can_be_loaded(exported: Exported) -> None:
         ("savedmodel", "saved_model/1/variables/variables.data-00000-of-00001"),
         ("savedmodel", "saved_model/1/saved_model.pb"),
         ("tflite", "tflite/model.tflite"),
+        ("stablehlo", "stablehlo/model.jax"),
+        ("stablehlo", "stablehlo/weights.safetensors"),
+        ("stablehlo", "stablehlo/model.tpu.mlirbc"),
     ],
 )
 def test_an_altered_artifact_is_not_loaded(exported: Exported, tmp_path: Path, target: str, file: str) -> None:
@@ -190,7 +193,8 @@ def test_a_device_that_is_none(exported: Exported, target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "needed"), [("onnx", "onnxruntime"), ("savedmodel", "tensorflow"), ("tflite", "ai_edge_litert")]
+    ("target", "needed"),
+    [("onnx", "onnxruntime"), ("savedmodel", "tensorflow"), ("tflite", "ai_edge_litert"), ("stablehlo", "jax")],
 )
 def test_loading_and_running_needs_the_one_runtime_and_prints_nothing(
     exported: Exported, target: str, needed: str
@@ -205,6 +209,7 @@ def test_loading_and_running_needs_the_one_runtime_and_prints_nothing(
         "tensorflow",
         "ai_edge_litert",
         "jax",
+        "flax",
         "click",
     ]
     path = str(exported("qa", target))
