@@ -13,6 +13,8 @@ import pytest
 import torch
 from flax import serialization
 from flax.traverse_util import flatten_dict, unflatten_dict
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from albert_export import AlbertConfig, AlbertForMaskedLM
 from albert_export.checkpoints import msgpack_writing, open_checkpoint, read_msgpack, write_msgpack
@@ -269,6 +271,37 @@ def test_every_truncation_is_told_in_one_line(tmp_path: Path) -> None:
     assert "1 bytes after its end" in refused(path)
     path.write_bytes(whole)
     assert len(read_msgpack(path)) > 20
+
+
+def whole_file() -> bytes:
+    config = tiny_config(num_hidden_layers=1, vocab_size=5, hidden_size=4, intermediate_size=4, embedding_size=4)
+    whole: bytes = serialization.to_bytes(tree_of(tiny_tensors(config, "fill-mask"), get_task("fill-mask")))
+    return whole
+
+
+WHOLE = whole_file()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
+def test_a_damaged_byte_never_reads_outside_or_crashes(
+    tmp_path_factory: pytest.TempPathFactory, place: int, change: int
+) -> None:
+    damaged = bytearray(WHOLE)
+    damaged[place] ^= change
+    path = tmp_path_factory.getbasetemp() / "damaged.msgpack"
+    path.write_bytes(bytes(damaged))
+    try:
+        tensors = read_msgpack(path)
+    except CheckpointError:
+        return
+    # What is accepted, flax accepts as well, with the same contents.
+    restored = flatten_dict(serialization.msgpack_restore(bytes(damaged)), sep="/")
+    expected = {torch_name(name): value.T if name.endswith("/kernel") else value for name, value in restored.items()}
+    assert sorted(tensors) == sorted(expected)
+    for name in tensors:
+        if not name.endswith(".kernel"):  # a name that is no longer ALBERT's
+            np.testing.assert_array_equal(tensors[name], expected[name])
 
 
 def array(shape: tuple[int, ...], dtype: str, data: bytes) -> msgpack.ExtType:
