@@ -17,6 +17,15 @@ if TYPE_CHECKING:  # the same names for type checkers and editors; a test compar
     from albert_export.converting import convert as convert
     from albert_export.errors import AlbertExportError as AlbertExportError
     from albert_export.exporting import export as export
+    from albert_export.models.flax_albert import FlaxAlbertForMaskedLM as FlaxAlbertForMaskedLM
+    from albert_export.models.flax_albert import FlaxAlbertForMultipleChoice as FlaxAlbertForMultipleChoice
+    from albert_export.models.flax_albert import FlaxAlbertForPreTraining as FlaxAlbertForPreTraining
+    from albert_export.models.flax_albert import FlaxAlbertForQuestionAnswering as FlaxAlbertForQuestionAnswering
+    from albert_export.models.flax_albert import (
+        FlaxAlbertForSequenceClassification as FlaxAlbertForSequenceClassification,
+    )
+    from albert_export.models.flax_albert import FlaxAlbertForTokenClassification as FlaxAlbertForTokenClassification
+    from albert_export.models.flax_albert import FlaxAlbertModel as FlaxAlbertModel
     from albert_export.models.tf_albert import TFAlbertForMaskedLM as TFAlbertForMaskedLM
     from albert_export.models.tf_albert import TFAlbertForMultipleChoice as TFAlbertForMultipleChoice
     from albert_export.models.tf_albert import TFAlbertForPreTraining as TFAlbertForPreTraining
@@ -56,6 +65,13 @@ _EXPORTS = {
     "AlbertTokenizerFast": "albert_export.tokenization",
     "AlbertWordPieceTokenizer": "albert_export.tokenization",
     "Bundle": "albert_export.bundle",
+    "FlaxAlbertForMaskedLM": "albert_export.models.flax_albert",
+    "FlaxAlbertForMultipleChoice": "albert_export.models.flax_albert",
+    "FlaxAlbertForPreTraining": "albert_export.models.flax_albert",
+    "FlaxAlbertForQuestionAnswering": "albert_export.models.flax_albert",
+    "FlaxAlbertForSequenceClassification": "albert_export.models.flax_albert",
+    "FlaxAlbertForTokenClassification": "albert_export.models.flax_albert",
+    "FlaxAlbertModel": "albert_export.models.flax_albert",
     "ParityReport": "albert_export.parity",
     "Runtime": "albert_export.runtimes",
     "TFAlbertForMaskedLM": "albert_export.models.tf_albert",

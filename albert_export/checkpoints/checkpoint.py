@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from albert_export.checkpoints import h5_file, tf1_layout
+from albert_export.checkpoints import flax_layout, h5_file, msgpack_file, tf1_layout
 from albert_export.checkpoints.keras_layout import canonical_shapes, canonical_tensors, is_keras
 from albert_export.checkpoints.raw_tensor import RawTensor
 from albert_export.checkpoints.safetensors_file import LazyTensors, numpy_tensors, read_headers, torch_tensors
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SourceKind = Literal["directory", "hub", "builtin"]
-WeightFormat = Literal["safetensors", "torch", "h5", "tf1"]
+WeightFormat = Literal["safetensors", "torch", "h5", "msgpack", "tf1"]
 
 CONFIG_NAME = "config.json"
 _CHUNK_BYTES = 1 << 20
@@ -59,8 +59,9 @@ class Checkpoint:
         revision: See :attr:`Source.revision`.
         weight_files: The file, or the shards, that hold the weights, sorted by name; of Google's checkpoints the index
             first.
-        weight_format: ``safetensors``, ``torch`` for ``pytorch_model.bin``, ``h5`` for ``tf_model.h5``, or ``tf1`` for
-            Google's own checkpoints. Names and orientation of the weights are PyTorch's in all of them.
+        weight_format: ``safetensors``, ``torch`` for ``pytorch_model.bin``, ``h5`` for ``tf_model.h5``, ``msgpack`` for
+            ``flax_model.msgpack``, or ``tf1`` for Google's own checkpoints. Names and orientation of the weights are
+            PyTorch's in all of them.
         config_file: Where the configuration was read.
     """
 
@@ -90,7 +91,7 @@ class Checkpoint:
         )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return name -> shape of every stored weight; but for ``pytorch_model.bin`` only the headers are read.
+        """Return name -> shape of every stored weight; of all but ``pytorch_model.bin`` only the headers are read.
 
         Raises:
             CheckpointError: A file is truncated, malformed or unsafe.
@@ -100,8 +101,12 @@ class Checkpoint:
             return h5_file.read_shapes(self.weight_files)
         if self.weight_format == "tf1":
             return {name: weight.shape for name, weight in tf1_layout.read_weights(self.weight_files[0]).items()}
+        if self.weight_format == "msgpack":
+            return msgpack_file.read_shapes(self.weight_files)
         if self.weight_format == "safetensors":
             stored = self._stored_shapes()
+            if flax_layout.is_flax(stored):
+                return flax_layout.torch_shapes(stored)
             return canonical_shapes(stored) if is_keras(stored) else stored
         return {name: tuple(tensor.shape) for name, tensor in self.torch_tensors().items()}
 
@@ -119,6 +124,8 @@ class Checkpoint:
             return h5_file.read_h5(self.weight_files)
         if self.weight_format == "tf1":
             return tf1_layout.numpy_tensors(self.weight_files[0])
+        if self.weight_format == "msgpack":
+            return msgpack_file.read_msgpack(self.weight_files)
         if self.weight_format == "safetensors":
             return self._canonical(numpy_tensors(self.weight_files))
         return {name: to_numpy(tensor) for name, tensor in self.torch_tensors().items()}
@@ -136,6 +143,8 @@ class Checkpoint:
             return h5_file.torch_tensors(self.weight_files)
         if self.weight_format == "tf1":
             return tf1_layout.torch_tensors(self.weight_files[0])
+        if self.weight_format == "msgpack":
+            return msgpack_file.torch_tensors(self.weight_files)
         if self.weight_format == "safetensors":
             return self._canonical(torch_tensors(self.weight_files))
         return load_torch_files(self.weight_files)
@@ -154,6 +163,8 @@ class Checkpoint:
             arrays = self._canonical(numpy_tensors(self.weight_files, raw=True))
         elif self.weight_format == "tf1":
             arrays = tf1_layout.numpy_tensors(self.weight_files[0], raw=True)
+        elif self.weight_format == "msgpack":
+            arrays = msgpack_file.read_msgpack(self.weight_files, raw=True)
         else:
             arrays = self.numpy_tensors()
         return LazyTensors(arrays, lambda name: RawTensor.of_numpy(name, arrays[name]))
@@ -162,7 +173,9 @@ class Checkpoint:
         return {name: entry.shape for name, entry in read_headers(self.weight_files).items()}
 
     def _canonical(self, tensors: Mapping[str, T]) -> Mapping[str, T]:
-        """Return tensors of safetensors files, which the reference's TensorFlow classes write in their own layout."""
+        """Return tensors of safetensors files, which the reference's other classes write in their own layouts."""
+        if flax_layout.is_flax(tensors):
+            return flax_layout.torch_layout(tensors)
         return canonical_tensors(tensors, self._stored_shapes()) if is_keras(tensors) else tensors
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from albert_export.checkpoints.checkpoint import WeightFormat
 from albert_export.checkpoints.contents import Contents
 from albert_export.checkpoints.h5_file import write_h5
+from albert_export.checkpoints.msgpack_writing import write_msgpack
 from albert_export.checkpoints.names import tied_names
 from albert_export.checkpoints.safetensors_file import LazyTensors
 from albert_export.checkpoints.writing import write_sharded
@@ -80,8 +81,20 @@ def _write_h5(contents: Contents, directory: Path, _: int | str) -> None:
     )
 
 
+def _write_msgpack(contents: Contents, directory: Path, _: int | str) -> None:
+    raw = contents.raw_tensors()
+    write_msgpack(
+        directory / "flax_model.msgpack",
+        LazyTensors(raw, lambda name: raw[name].bits),
+        config=contents.config,
+        architecture=contents.task.flax_class,
+        further=[task.flax_class for task in contents.heads],
+    )
+
+
 FORMATS: tuple[Format, ...] = (
     Format("safetensors", "model.safetensors", None, True, frozenset(), _write_safetensors),
     Format("torch", "pytorch_model.bin", ("torch", "onnx"), True, frozenset(), _write_torch),
     Format("h5", "tf_model.h5", ("h5py", "convert"), False, frozenset({"BF16"}), _write_h5),
+    Format("msgpack", "flax_model.msgpack", None, False, frozenset(), _write_msgpack),
 )

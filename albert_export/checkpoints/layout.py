@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from albert_export.checkpoints import h5_file
+from albert_export.checkpoints import h5_file, msgpack_file
 from albert_export.checkpoints.checkpoint import WeightFormat
 from albert_export.checkpoints.safetensors_file import read_headers
 from albert_export.checkpoints.tensor_bundle import shard_paths
@@ -20,6 +20,7 @@ WEIGHT_FILES: tuple[tuple[str, str, WeightFormat], ...] = (
     ("model.safetensors", "model.safetensors.index.json", "safetensors"),
     ("pytorch_model.bin", "pytorch_model.bin.index.json", "torch"),
     ("tf_model.h5", "tf_model.h5.index.json", "h5"),
+    ("flax_model.msgpack", "flax_model.msgpack.index.json", "msgpack"),
 )
 #: Files beside the weights, each of which may be absent.
 TOKENIZER_FILES = (
@@ -34,7 +35,6 @@ TOKENIZER_FILES = (
 BUNDLE_NAME = "model.ckpt-*.index"
 #: Weights in formats that are not read here, with what they are.
 OTHER_FORMATS = {
-    "flax_model.msgpack": "Flax weights",
     "model.ckpt.index": "a TensorFlow 1 checkpoint",  # of a hub repository: directories are looked into
 }
 
@@ -44,7 +44,7 @@ class Weights:
     """The weight files of one checkpoint.
 
     Attributes:
-        format: ``safetensors``, ``torch``, ``h5`` or ``tf1``.
+        format: ``safetensors``, ``torch``, ``h5``, ``msgpack`` or ``tf1``.
         files: The file, or the shards sorted by name; for ``tf1`` the index, then its shards.
         placed: Name of a weight -> its shard, where an index says so; None for a single file.
     """
@@ -138,7 +138,10 @@ def check_headers(weights: Weights) -> None:
     if weights.format == "tf1":
         read_weights(weights.files[0])
         return
-    if weights.format == "h5":
+    if weights.format == "msgpack":
+        held = {name: entry.path.name for name, entry in msgpack_file.read_entries(weights.files).items()}
+        placed = weights.placed or {}
+    elif weights.format == "h5":
         held = {name: entry.path.name for name, entry in h5_file.read_entries(weights.files).items()}
         placed = {name.partition("/")[2]: shard for name, shard in (weights.placed or {}).items()}
     else:

@@ -65,7 +65,7 @@ def open_checkpoint(
         token: Token for private repositories; by default the one that ``huggingface-hub`` finds.
         progress: Gets a line before the hub is asked, which may take its time.
         formats: Formats of weights to look for, the preferred ones first; by default ``safetensors``, ``torch``,
-            ``h5`` and ``tf1``, of which a directory may have several.
+            ``h5``, ``msgpack`` and ``tf1``, of which a directory may have several.
 
     Raises:
         CheckpointError: Nothing there, or its files are missing, truncated or malformed.

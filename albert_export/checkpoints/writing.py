@@ -254,8 +254,8 @@ def _describe(name: str, tensor: Any) -> _Tensor:
         size = tensor.numel() * DTYPES[dtype][1]
         return _Tensor(dtype, shape, size, lambda: _torch_bytes(tensor))
     array = np.asarray(tensor)
-    if array.dtype.name == "bfloat16":  # ml_dtypes adds it to numpy; the bytes are those of a 16-bit integer
-        return _Tensor("BF16", array.shape, array.nbytes, lambda: array.view("uint16").ravel())
+    if array.dtype.name == "bfloat16":  # numpy itself has none; JAX brings it
+        return _Tensor("BF16", array.shape, array.nbytes, lambda: array.ravel().view("<u2"))
     codes = {np.dtype(code): dtype for dtype, (code, _) in DTYPES.items() if dtype != "BF16"}
     little = array.dtype.newbyteorder("<")
     if little not in codes:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from albert_export.converting import Converted
 
 #: Names of :data:`albert_export.checkpoints.formats.FORMATS`, which is not imported for a help text.
-FORMATS = ("safetensors", "torch", "h5")
+FORMATS = ("safetensors", "torch", "h5", "msgpack")
 
 
 @click.command(
@@ -44,7 +44,8 @@ FORMATS = ("safetensors", "torch", "h5")
     required=True,
     metavar="FORMAT",
     shell_complete=completing(lambda: FORMATS),
-    help="safetensors (model.safetensors), torch (pytorch_model.bin) or h5 (tf_model.h5).",
+    help="safetensors (model.safetensors), torch (pytorch_model.bin), h5 (tf_model.h5) or msgpack "
+    "(flax_model.msgpack).",
 )
 @click.option("--max-shard-size", metavar="SIZE", help="Largest file of safetensors or torch: 5GB by default.")
 @checkpoint_options
@@ -64,9 +65,9 @@ def convert_command(
     """Convert the checkpoint SRC into another format, and write it with its configuration and tokenizer into DST.
 
     SRC is a directory, a hub id or the name of a built-in model, in any format that is read: model.safetensors,
-    pytorch_model.bin, tf_model.h5, or Google's own releases (model.ckpt-*, or an export to TF Hub). All heads in it are
-    converted; every weight keeps its bits, and is read back and compared. DST must be absent or empty, and is there
-    whole or not at all.
+    pytorch_model.bin, tf_model.h5, flax_model.msgpack, or Google's own releases (model.ckpt-*, or an export to TF Hub).
+    All heads in it are converted; every weight keeps its bits, and is read back and compared. DST must be absent or
+    empty, and is there whole or not at all.
     """
     from albert_export.converting import convert
 

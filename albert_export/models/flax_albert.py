@@ -25,14 +25,13 @@ from albert_export.config import AlbertConfig
 from albert_export.errors import ConfigError
 from albert_export.models.flax_encoder import (
     EAGER,
-    Dtype,
     FlaxAlbertEmbeddings,
     FlaxAlbertMLMHead,
     FlaxAlbertSOPHead,
     FlaxAlbertTransformer,
     Form,
-    linear,
 )
+from albert_export.models.flax_layers import Dtype, linear
 from albert_export.models.flax_outputs import (
     FlaxAlbertForPreTrainingOutput,
     FlaxBaseModelOutputWithPooling,

@@ -14,9 +14,11 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from albert_export._jax import wide_numbers
+from albert_export.checkpoints import flax_layout
+from albert_export.checkpoints.flax_layout import is_transposed, torch_name
 from albert_export.checkpoints.fresh import fresh_weight
-from albert_export.checkpoints.matching import canonical_name
-from albert_export.checkpoints.names import PREFIX, flax_name, is_flax_transposed, name_of_flax
+from albert_export.checkpoints.msgpack_file import read_msgpack
+from albert_export.checkpoints.safetensors_file import LazyTensors
 from albert_export.models.filling import Loaded, heads_in, is_head, plan
 from albert_export.tasks import Task
 
@@ -103,10 +105,10 @@ def fill(
     Args:
         model: The model, which stays as it is.
         tensors: Stored name -> weight, linear ones ``[out, in]``.
-        dtype: Dtype of all parameters; None for that of each stored one.
+        dtype: Dtype of all parameters; None for that of each stored one, float64 only in a model that computes in it.
         may_be_fresh: Which weights may be filled freshly when nothing is stored for them.
-        fresh: Makes a fresh weight of a name and a shape, as it is in the model; by default such as depend on their
-            name alone.
+        fresh: Makes a fresh weight of a name and a shape, as it is in the model, or None to leave it out; by default
+            they are such as depend on their name alone.
         ignore_mismatched_sizes: Whether a stored weight of another shape is passed over and the model's filled freshly.
         fix: What the user can do about missing weights.
 
@@ -127,17 +129,38 @@ def fill(
     found: dict[str, Any] = {}
     with wide_numbers(dtype or model.dtype):
         for name, shape in wanted.items():
-            transposed = is_flax_transposed(canonical_name(name))
+            transposed = is_transposed(name)
             if name in planned.sources:
                 value = tensors[planned.sources[name]]
             elif fresh is None:
                 value = fresh_weight(name, shape, model.config)
             else:
-                found[flax_path(name)] = fresh(name, shape[::-1] if transposed else shape)
+                made = fresh(name, shape[::-1] if transposed else shape)
+                if made is not None:
+                    found[flax_path(name)] = made
                 continue
+            wanted_dtype = jax.dtypes.canonicalize_dtype(dtype or value.dtype)
             # a copy: the model may be trained, and saved over the file it came from
-            found[flax_path(name)] = jnp.array(value.T if transposed else value, dtype=dtype or value.dtype)
+            found[flax_path(name)] = jnp.array(value.T if transposed else value, dtype=wanted_dtype)
     return unflatten_dict(found, sep="/"), planned.loaded
+
+
+def stored_tensors(checkpoint: Checkpoint) -> Mapping[str, np.ndarray]:
+    """Return the weights of a checkpoint, those of a Flax file in bfloat16 where they are stored so.
+
+    Raises:
+        CheckpointError: A file is truncated, malformed or unsafe.
+        MissingDependencyError: The format needs a package that is not installed.
+    """
+    if checkpoint.weight_format != "msgpack":
+        return checkpoint.numpy_tensors()
+    bits = read_msgpack(checkpoint.weight_files, raw=True)
+
+    def load(name: str) -> np.ndarray:
+        array = bits[name]
+        return array.view(jnp.bfloat16) if array.dtype == np.uint16 else array
+
+    return LazyTensors(bits, load)
 
 
 def _is_floating(array: np.ndarray) -> bool:
@@ -146,9 +169,9 @@ def _is_floating(array: np.ndarray) -> bool:
 
 def flax_path(name: str) -> str:
     """Return the path of a parameter in a model, ``/`` between its parts, for its PyTorch name in the same model."""
-    path = flax_name(canonical_name(name))
+    path = flax_layout.flax_path(name)
     assert path is not None, name
-    return path if name == canonical_name(name) else path.removeprefix(PREFIX.replace(".", "/"))
+    return path
 
 
 class StoredWeights(Mapping[str, np.ndarray]):
@@ -159,15 +182,13 @@ class StoredWeights(Mapping[str, np.ndarray]):
     """
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._arrays: dict[str, Any] = {}
-        for path, array in flatten_dict(dict(params), sep="/").items():
-            bare = name_of_flax(path) is None
-            name = name_of_flax(f"{PREFIX[:-1]}/{path}" if bare else path)
-            self._arrays[path.replace("/", ".") if name is None else name.removeprefix(PREFIX if bare else "")] = array
+        self._arrays: dict[str, Any] = {
+            torch_name(path): array for path, array in flatten_dict(dict(params), sep="/").items()
+        }
 
     def __getitem__(self, name: str) -> np.ndarray:
         array = np.asarray(jax.device_get(self._arrays[name]))
-        return array.T if is_flax_transposed(canonical_name(name)) else array
+        return array.T if is_transposed(name) else array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

@@ -5,63 +5,33 @@ from __future__ import annotations
 from albert_export.models import _flax_required  # noqa: F401
 
 # isort: split
-import json
+import os
+import warnings
 import zlib
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from flax.core import FrozenDict, unfreeze
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from albert_export._jax import wide_numbers
+from albert_export.checkpoints import write_msgpack, write_sharded
+from albert_export.checkpoints.flax_layout import is_transposed
 from albert_export.checkpoints.matching import canonical_name
-from albert_export.checkpoints.names import PREFIX, is_flax_transposed, parameters, row_of
+from albert_export.checkpoints.msgpack_writing import MSGPACK_NAME
+from albert_export.checkpoints.names import PREFIX, parameters, row_of
 from albert_export.config import AlbertConfig
 from albert_export.errors import InputError
 from albert_export.models import flax_inputs
-from albert_export.models.finding import task_of
-from albert_export.models.flax_loading import Params, flax_path
-
-Dtype = Any
-
-
-class _Module:
-    """A linen module that is equal to any other that computes the same, so that they are compiled once."""
-
-    def __init__(self, module: nn.Module, config: AlbertConfig) -> None:
-        fields = {name: value for name, value in vars(module).items() if name not in ("config", "parent", "name")}
-        plain = tuple(sorted((name, repr(value)) for name, value in fields.items() if not name.startswith("_")))
-        self.module = module
-        self._key = (type(module), plain, config.hidden_act, json.dumps(config.to_dict(), default=str, sort_keys=True))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Module) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-
-@partial(jax.jit, static_argnums=(0, 4, 5, 6))
-def _apply(
-    static: _Module,
-    params: Params,
-    inputs: dict[str, Any],
-    dropout_rng: jax.Array | None,
-    train: bool,
-    output_attentions: bool,
-    output_hidden_states: bool,
-) -> Any:
-    options: dict[str, Any] = {
-        "deterministic": not train,
-        "output_attentions": output_attentions,
-        "output_hidden_states": output_hidden_states,
-    }
-    rngs = {} if dropout_rng is None else {"dropout": dropout_rng}
-    return static.module.apply({"params": params}, rngs=rngs, **inputs, **options)
+from albert_export.models.filling import is_head
+from albert_export.models.finding import config_to_save, find, make_directory, task_of, write_config
+from albert_export.models.flax_compiling import Module, apply
+from albert_export.models.flax_layers import Dtype
+from albert_export.models.flax_loading import Params, StoredWeights, fill, flax_path, stored_tensors
 
 
 class FlaxAlbertPreTrainedModel:
@@ -153,8 +123,7 @@ class FlaxAlbertPreTrainedModel:
         kept: dict[str, Any] = {} if params is None else flatten_dict(_plain(params), sep="/")
         for name, shape in self.parameter_shapes().items():
             if flax_path(name) not in kept:
-                transposed = is_flax_transposed(canonical_name(name))
-                kept[flax_path(name)] = self.initial(rng, name, shape[::-1] if transposed else shape)
+                kept[flax_path(name)] = self.initial(rng, name, shape[::-1] if is_transposed(name) else shape)
         return _nested(kept)
 
     def initial(self, rng: jax.Array, name: str, shape: tuple[int, ...]) -> jax.Array:
@@ -211,9 +180,7 @@ class FlaxAlbertPreTrainedModel:
     def params_shape_tree(self) -> Params:
         """The parameters' shapes, in their place."""
         shapes = {
-            flax_path(name): jax.ShapeDtypeStruct(
-                shape[::-1] if is_flax_transposed(canonical_name(name)) else shape, jnp.float32
-            )
+            flax_path(name): jax.ShapeDtypeStruct(shape[::-1] if is_transposed(name) else shape, jnp.float32)
             for name, shape in self.parameter_shapes().items()
         }
         return _nested(shapes)
@@ -283,8 +250,8 @@ class FlaxAlbertPreTrainedModel:
             "position_ids": position_ids,
         }
         with wide_numbers(self.dtype):
-            output = _apply(
-                _Module(self.module, config),
+            output = apply(
+                Module(self.module, config),
                 _plain(params) if params else self.params,
                 flax_inputs.prepare(config, given, choices=self.choices),
                 dropout_rng,
@@ -293,6 +260,115 @@ class FlaxAlbertPreTrainedModel:
                 bool(config.output_hidden_states if output_hidden_states is None else output_hidden_states),
             )
         return output if (config.return_dict if return_dict is None else return_dict) else output.to_tuple()
+
+    # --- files
+
+    def save_pretrained(
+        self,
+        save_directory: str | os.PathLike[str],
+        params: Mapping[str, Any] | None = None,
+        *,
+        max_shard_size: int | str = "10GB",
+        safe_serialization: bool = False,
+    ) -> None:
+        """Write parameters and ``config.json``, readable by :meth:`from_pretrained` and by transformers.
+
+        Args:
+            save_directory: Made if absent. Weights in another format that lie there are left alone, and
+                ``flax_model.msgpack`` is what the Flax models read first.
+            params: Parameters to write in place of the model's own.
+            max_shard_size: Largest safetensors file, in bytes or as ``"10GB"``; an index is written for several.
+            safe_serialization: Write safetensors with the names of the PyTorch models, which every class reads; else
+                ``flax_model.msgpack``, as the reference does by default.
+
+        Raises:
+            CheckpointError: The directory cannot be written.
+            ConfigError: ``hidden_act`` is a callable, which a file cannot hold.
+            InputError: There are no parameters.
+            WeightsMismatchError: ``params`` are not those of the model.
+        """
+        given = _plain(params) if params else self.params
+        dtypes = {str(array.dtype) for array in jax.tree_util.tree_leaves(given)}
+        config = config_to_save(self, dtypes.pop() if len(dtypes) == 1 else "float32")
+        weights = StoredWeights(given)
+        if safe_serialization:
+            write_sharded(save_directory, weights, max_shard_size=max_shard_size)
+        else:
+            make_directory(save_directory)
+            write_msgpack(
+                Path(save_directory, MSGPACK_NAME), weights, config=self.config, architecture=type(self).__name__
+            )
+        write_config(config, save_directory)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | os.PathLike[str],
+        dtype: Dtype = jnp.float32,
+        *model_args: Any,
+        config: AlbertConfig | str | os.PathLike[str] | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        ignore_mismatched_sizes: bool = False,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        from_pt: bool = False,
+        _do_init: bool = True,
+        **kwargs: Any,
+    ) -> Any:
+        """Return a model with a checkpoint's weights, whichever framework wrote them, in the dtypes they are stored in.
+
+        A head, or pooler, that the checkpoint lacks is filled freshly, with a warning that names its parameters.
+
+        Args:
+            pretrained_model_name_or_path: A directory, the name of a built-in model, or a hub id.
+            dtype: Dtype of the computation; parameters are changed with :meth:`to_bf16` and its like.
+            model_args: Further positional arguments of the constructor.
+            config: Configuration to use in place of the checkpoint's, or where to read it.
+            cache_dir: Where downloads are kept.
+            ignore_mismatched_sizes: Fill weights of another shape freshly, with a warning, in place of an error.
+            local_files_only: Never use the network.
+            token: Token for private repositories.
+            revision: Branch, tag or commit of a hub repository.
+            from_pt: Read weights of the PyTorch models, whatever else is there; torch must be installed for those in
+                ``pytorch_model.bin`` only. Without it they are read where there is no ``flax_model.msgpack``.
+            _do_init: Give the parameters to the model; else return ``(model, params)``, in which what the checkpoint
+                lacks is missing: ``init_weights(rng, input_shape, params)`` adds it.
+            kwargs: Fields of the configuration to change (``num_labels``, ``id2label``, ``problem_type``, …); anything
+                else, and everything when ``config`` is an object, goes to the constructor (``add_pooling_layer``,
+                ``seed``).
+
+        Raises:
+            CheckpointError: The checkpoint cannot be found or read, or is in a format not read here.
+            WeightsMismatchError: Lists parameters without weight, weights without parameter, and differing shapes.
+            ConfigError: A field breaks its rule.
+        """
+        found, checkpoint = find(
+            cls,
+            pretrained_model_name_or_path,
+            config,
+            {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only, "token": token},
+            formats=("safetensors", "torch") if from_pt else ("msgpack", "safetensors", "torch", "h5"),
+        )
+        assert checkpoint is not None
+        if not isinstance(config, AlbertConfig):
+            found.update({name: kwargs.pop(name) for name in list(kwargs) if hasattr(found, name)})
+        model = cls(found, *model_args, **{"dtype": dtype, "_do_init": False, **kwargs})
+        params, loaded = fill(
+            model,
+            stored_tensors(checkpoint),
+            dtype=None,
+            may_be_fresh=is_head,
+            fresh=partial(model.initial, model.key) if _do_init else lambda name, shape: None,  # noqa: ARG005
+            ignore_mismatched_sizes=ignore_mismatched_sizes,
+        )
+        model.name_or_path = str(pretrained_model_name_or_path)
+        if loaded.fresh:
+            warnings.warn(loaded.warning(cls.__name__, model.name_or_path), stacklevel=2)
+        if not _do_init:
+            return model, params
+        model.hold(params)
+        return model
 
 
 def _cast(params: Mapping[str, Any], dtype: Any, mask: Any) -> Params:

@@ -29,7 +29,6 @@ from albert_export.models.finding import (
     find,
     make_directory,
     new_vocabulary_size,
-    refuse_formats,
     write_config,
 )
 from albert_export.models.tf_layers import Dtype, Embedding, named_weights
@@ -255,7 +254,7 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
                 of other heads), ``mismatched_keys`` and ``error_msgs`` (always empty: errors raise).
             from_pt: Accepted and not needed: weights of the PyTorch models are read in any case; torch must be
                 installed for those in ``pytorch_model.bin`` only.
-            from_flax: Accepted when false: Flax files are not read.
+            from_flax: Read ``flax_model.msgpack``, whatever else is there.
             kwargs: Fields of the configuration to change (``num_labels``, ``id2label``, ``problem_type``, …); anything
                 else, and everything when ``config`` is an object, goes to the constructor (``add_pooling_layer``,
                 ``dtype``).
@@ -265,12 +264,12 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
             WeightsMismatchError: Lists parameters without weight, weights without parameter, and differing shapes.
             ConfigError: A field breaks its rule.
         """
-        refuse_formats(cls, {"from_flax": from_flax}, "model.safetensors, tf_model.h5 and pytorch_model.bin")
         found, checkpoint = find(
             cls,
             pretrained_model_name_or_path,
             config,
             {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only, "token": token},
+            formats=("msgpack",) if from_flax else None,
         )
         assert checkpoint is not None
         if not isinstance(config, AlbertConfig):

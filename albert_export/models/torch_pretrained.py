@@ -271,7 +271,7 @@ class AlbertPreTrainedModel(nn.Module):
                 of other heads), ``mismatched_keys`` and ``error_msgs`` (always empty: errors raise).
             from_tf: Read ``tf_model.h5``, or else a TensorFlow 1 checkpoint, whatever else is there. Without it, these
                 are read when there are no other weights.
-            from_flax: Accepted when false: Flax files are not read.
+            from_flax: Read ``flax_model.msgpack``, likewise.
             from_pt: Accepted when false: only the TensorFlow and Flax classes of the reference know it.
             kwargs: Fields of the configuration to change (``num_labels``, ``id2label``, ``problem_type``, …); anything
                 else, and everything when ``config`` is an object, goes to the constructor (``add_pooling_layer``).
@@ -284,8 +284,8 @@ class AlbertPreTrainedModel(nn.Module):
         """
         refuse_formats(
             cls,
-            {"from_flax": from_flax, "from_pt": from_pt},
-            "model.safetensors, pytorch_model.bin and tf_model.h5",
+            {"from_pt": from_pt},
+            "model.safetensors, pytorch_model.bin, tf_model.h5 and flax_model.msgpack",
         )
         kwargs.pop("low_cpu_mem_usage", None)  # loading never holds the weights twice
         found, checkpoint = find(
@@ -294,7 +294,7 @@ class AlbertPreTrainedModel(nn.Module):
             config,
             {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only, "token": token},
             has_weights=state_dict is not None,
-            formats=("h5", "tf1") if from_tf else None,
+            formats=("h5", "tf1") if from_tf else ("msgpack",) if from_flax else None,
         )
         weights = state_dict if checkpoint is None else checkpoint.torch_tensors()
         assert weights is not None

@@ -209,10 +209,10 @@ def test_sharded_and_torch_weights(hub: SmallHub, tmp_path: Path) -> None:
 
 def test_repository_without_readable_weights(hub: SmallHub, files: dict[str, bytes], tmp_path: Path) -> None:
     repository = hub.repositories[NAME] = Repository()
-    repository.commit({"config.json": files["config.json"], "flax_model.msgpack": b"x"})
+    repository.commit({"config.json": files["config.json"], "model.ckpt.index": b"x"})
     result = run(tmp_path / "home", hub.url)
     assert result["error"] == "CheckpointError"
-    assert "flax_model.msgpack (Flax weights" in result["message"]
+    assert "model.ckpt.index (a TensorFlow 1 checkpoint" in result["message"]
     repository.commit({"README.md": b""}, ref="bare")
     result = run(tmp_path / "home", hub.url, revision="bare")
     assert result["error"] == "CheckpointError"

@@ -182,8 +182,9 @@ class TestRefused:
         told = refused(tmp_path)
         assert "model.safetensors, model.safetensors.index.json, pytorch_model.bin" in told
         assert "tf_model.h5" in told
-        (tmp_path / "flax_model.msgpack").write_bytes(b"")
-        assert "flax_model.msgpack (Flax weights" in refused(tmp_path)
+        assert "flax_model.msgpack" in told
+        (tmp_path / "model.ckpt.index").write_bytes(b"")
+        assert "model.ckpt.index must be the whole index of a TensorFlow checkpoint" in refused(tmp_path)
 
     @pytest.mark.parametrize(
         "contents", ["", "{", "[]", '{"hidden_size": 15}', '{"vocab_size": "many"}', '{"model_type": "bert"}']

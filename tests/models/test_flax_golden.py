@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import pytest
 
-from albert_export.models import flax_encoder
+from albert_export.models import flax_layers
 from albert_export.models.flax_encoder import Form
 from albert_export.models.flax_loading import StoredWeights
 from tests.models.conftest import GOLDEN
@@ -165,7 +165,7 @@ def test_a_bounded_mask_gives_the_same_where_a_row_has_a_token() -> None:
 
 
 def test_twin_another_activation_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(flax_encoder._ACTIVATIONS, "gelu_new", flax_encoder._ACTIVATIONS["gelu"])
+    monkeypatch.setitem(flax_layers._ACTIVATIONS, "gelu_new", flax_layers._ACTIVATIONS["gelu"])
     assert largest_difference("base/plain", call("base/plain", build("base/plain"))) > TOLERANCE
 
 

@@ -244,13 +244,14 @@ def test_auto_reads_the_weights_when_the_configuration_is_silent(tmp_path: Path)
     assert AlbertModel.from_pretrained(tmp_path, torch_dtype="auto").dtype is torch.float16
 
 
-@pytest.mark.parametrize("argument", ["from_flax", "from_pt"])
-def test_other_formats_are_refused_by_name(argument: str, tmp_path: Path) -> None:
+def test_other_formats_are_refused_by_name(tmp_path: Path) -> None:
     saved(tmp_path, "AlbertModel")
-    rule = "reads model.safetensors, pytorch_model.bin and tf_model.h5"
-    with pytest.raises(CheckpointError, match=f"{rule}; received {argument}=True"):
-        AlbertModel.from_pretrained(tmp_path, **{argument: True})
-    assert AlbertModel.from_pretrained(tmp_path, **{argument: False}).name_or_path == str(tmp_path)
+    rule = "reads model.safetensors, pytorch_model.bin, tf_model.h5 and flax_model.msgpack"
+    with pytest.raises(CheckpointError, match=f"{rule}; received from_pt=True"):
+        AlbertModel.from_pretrained(tmp_path, from_pt=True)
+    with pytest.raises(CheckpointError, match=r"must have one of flax_model\.msgpack, "):
+        AlbertModel.from_pretrained(tmp_path, from_flax=True)
+    assert AlbertModel.from_pretrained(tmp_path, from_flax=False, from_pt=False).name_or_path == str(tmp_path)
 
 
 def test_nothing_there_is_told(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_the_other_modules_lack_nothing_but_their_framework(bare: Environment, m
         "onnx_ir",
         "tensorflow",
         "flatbuffers",
+        "jax",
     }, failures
 
 
@@ -121,7 +122,19 @@ def test_importing_the_command_line_takes_under_half_a_second() -> None:
     assert seconds("import albert_export.cli") - seconds("pass") < 0.5
 
 
-COMMANDS = ["onnx", "savedmodel", "tflite", "stablehlo", "run", "parity", "inspect", "tasks", "doctor", "completion"]
+COMMANDS = [
+    "onnx",
+    "savedmodel",
+    "tflite",
+    "stablehlo",
+    "run",
+    "parity",
+    "inspect",
+    "convert",
+    "tasks",
+    "doctor",
+    "completion",
+]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -15,7 +15,7 @@ STAGES = (
     ("_version", "_text", "_machine", "_native_noise", "_probes", "errors"),
     ("_imports", "readers"),
     ("targets",),
-    ("_tensorflow",),
+    ("_jax", "_tensorflow"),
     # A configuration is read from a checkpoint, a checkpoint holds a configuration, and the built-in model is one.
     ("tasks + config + checkpoints + builtin",),
     ("calibration", "models", "tokenization"),
