@@ -63,7 +63,7 @@ class Criterion:
 CRITERIA = {
     "fp32": Criterion(noise_factor=4.0, scale_factor=1e-6),
     "fp16": Criterion(4.0, 0.1, least_snr_db=30.0, least_cosine=0.999, keeps_decisions=True),
-    "bf16": Criterion(4.0, 0.5, least_snr_db=20.0, least_cosine=0.99, keeps_decisions=True),
+    "bf16": Criterion(4.0, 2.0, least_snr_db=14.0, least_cosine=0.98, keeps_decisions=True),
     "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, keeps_decisions=True),
 }
 

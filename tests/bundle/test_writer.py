@@ -86,6 +86,31 @@ def test_a_second_artifact_is_added_and_the_first_not_stored_again(tmp_path: Pat
     assert names(tmp_path) == ["qa"]
 
 
+def settled(root: Path, text: str) -> Bundle:
+    """Export an ONNX file again, as an exporter does that does not know what the bundle holds."""
+    with open_writer(root) as writer:
+        fill(writer, {})
+        writer.path_for_new_file("onnx/model.onnx").write_bytes(onnx_bytes(text))
+        writer.put_artifact(artifact("onnx/model.onnx", (writer.settle("onnx/model.onnx"),)))
+        return writer.commit()
+
+
+@pytest.mark.parametrize(("text", "is_kept"), [("first", True), ("other", False)])
+def test_a_file_that_is_made_anew_unchanged_is_the_one_that_was_there(tmp_path: Path, text: str, is_kept: bool) -> None:
+    path = write_bundle(tmp_path / "qa").path / "onnx/model.onnx"
+    inode = path.stat().st_ino
+    assert settled(tmp_path / "qa", text).path == tmp_path / "qa"
+    assert path.read_bytes() == onnx_bytes(text)
+    assert (path.stat().st_ino == inode) is is_kept
+
+
+def test_a_damaged_file_is_mended_by_one_that_is_made_anew(tmp_path: Path) -> None:
+    path = write_bundle(tmp_path / "qa").path / "onnx/model.onnx"
+    path.write_bytes(onnx_bytes("fIrst"))
+    settled(tmp_path / "qa", "first")
+    assert path.read_bytes() == onnx_bytes("first")
+
+
 def test_exporting_again_replaces_the_artifact_and_takes_its_unused_files_away(tmp_path: Path) -> None:
     with open_writer(tmp_path / "qa") as first:
         records = [first.write_bytes(name, onnx_bytes("1")) for name in ("onnx/model.onnx", "onnx/old/weights.data")]

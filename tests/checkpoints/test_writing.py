@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 import torch
@@ -33,6 +34,14 @@ def test_byte_order_and_layout_of_numpy_arrays_do_not_matter(tmp_path: Path) -> 
     write_safetensors(tmp_path / "plain", {"w": plain})
     write_safetensors(tmp_path / "other", {"w": np.asfortranarray(plain.astype(">f4"))})
     assert (tmp_path / "plain").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_bfloat16_of_jax_has_the_bytes_of_torch_s() -> None:
+    values = np.linspace(-3, 3, 12, dtype=np.float32).reshape(3, 4)
+    ours = writing.safetensors_bytes({"a": values.astype(ml_dtypes.bfloat16).T, "b": ml_dtypes.bfloat16(1.5)})
+    theirs = {"a": torch.from_numpy(values).bfloat16().T, "b": torch.tensor(1.5).bfloat16()}
+    assert ours == writing.safetensors_bytes(theirs)
+    assert ours != writing.safetensors_bytes({**theirs, "b": torch.tensor(1.25).bfloat16()})
 
 
 def test_torch_files_have_the_same_bytes_under_any_name(tmp_path: Path) -> None:
