@@ -1,8 +1,9 @@
 """Compare StableHLO artifacts in JAX: rolled and unrolled, in every precision, weights beside or inside.
 
 Every measurement is a process of its own that loads one artifact; the artifacts take turns, and of the rounds the least
-counts. ``file`` is the graph alone, ``load`` the time to read it and place the weights, ``compile s`` that to lower and compile the
-program of 1x128; ``first RSS`` the resident memory that both and one run of 1x128 added, ``run RSS`` what all runs did.
+counts. ``file`` is the graph alone, ``load`` the time to read it and place the weights, ``compile s`` that to lower and
+compile the program of 1x128; ``first RSS`` the resident memory that both and one run of 1x128 added, ``run RSS`` what
+all runs did.
 The difference to the first artifact's answers is shown: precisions differ, forms of one precision must not.
 
 Usage: ``python -m benchmarks.stablehlo_latency [--size base] [--precisions fp32 bf16 fp16] [--embedded] [--json FILE]``

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from albert_export._jax import import_jax, wide_numbers
+from albert_export._jax import import_jax
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.names import is_flax_transposed
 from albert_export.errors import AlbertExportError, ExportError
@@ -107,7 +107,9 @@ def traceable(task: Task, precision: str) -> Iterator[None]:
     """
     try:
         with ExitStack() as stack:
-            stack.enter_context(wide_numbers("float32"))
+            # Whatever the user has switched on: positions and counters would be of 64 bits, and the bytes others.
+            switch = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+            stack.enter_context(switch(False))
             if precision == "fp32":
                 stack.enter_context(jax.default_matmul_precision("highest"))
             yield

@@ -217,6 +217,12 @@ def test_the_same_bytes_in_another_process(emitted, tmp_path):
     assert json.loads(done.stdout) == here
 
 
+def test_the_same_bytes_where_numbers_of_64_bits_are_switched_on(model, emitted, tmp_path):
+    with jax.enable_x64(True):
+        again = emit_stablehlo(model, QA, tmp_path / "model.jax")
+    assert [file.read_bytes() for file in again.files] == [file.read_bytes() for file in emitted.files]
+
+
 def test_no_place_on_this_machine_is_in_any_file(model, emitted, tmp_path, monkeypatch):
     def told(files) -> list[str]:
         places = [str(Path(each).resolve()).encode() for each in (Path(__file__).parents[2], sys.prefix)]
