@@ -93,7 +93,7 @@ def save(path: Path | None, benchmark: str, options: argparse.Namespace, results
         return
     from albert_export._machine import describe_machine
 
-    packages = ("albert-export", "numpy", "onnx", "onnx-ir", "onnxruntime", "torch")
+    packages = ("albert-export", "jax", "jaxlib", "numpy", "onnx", "onnx-ir", "onnxruntime", "torch")
     document = {
         "benchmark": benchmark,
         "date": datetime.now(UTC).date().isoformat(),

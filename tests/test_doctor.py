@@ -21,6 +21,9 @@ HERE = {
     "onnxruntime": "1.30.0",
     "tensorflow": "2.21.0",
     "ai-edge-litert": "2.3.0",
+    "jax": "0.10.2",
+    "flax": "0.12.8",
+    "flatbuffers": "25.12.19",
 }
 
 

@@ -40,6 +40,9 @@ _PACKAGES = (
     "onnxruntime",
     "onnxruntime-gpu",
     "ai-edge-litert",
+    "jax",
+    "jaxlib",
+    "flax",
 )
 _SECONDS_BETWEEN_LINES = 5.0
 
