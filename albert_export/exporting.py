@@ -349,7 +349,10 @@ def _prove(
     if not report.ok:
         rejected = writer.reject()
         # Older artifacts of the target are proven again, and one of them may be the one that differs.
-        missed = " and ".join(result.file for result in report.artifacts if not result.ok)
+        missed = " and ".join(
+            [result.file for result in report.artifacts if not result.ok]
+            or [f"the eager {FRAMEWORKS[eager.framework].title} model" for eager in report.eager if not eager.ok]
+        )
         raise ParityError(
             f"{missed} must compute what the eager model computes",
             received=report.worst(),

@@ -17,7 +17,6 @@ from albert_export._jax import wide_numbers
 from albert_export.checkpoints import flax_layout
 from albert_export.checkpoints.flax_layout import is_transposed, torch_name
 from albert_export.checkpoints.fresh import fresh_weight
-from albert_export.checkpoints.msgpack_file import read_msgpack
 from albert_export.checkpoints.safetensors_file import LazyTensors
 from albert_export.models.filling import Loaded, heads_in, is_head, plan
 from albert_export.tasks import Task
@@ -146,21 +145,19 @@ def fill(
 
 
 def stored_tensors(checkpoint: Checkpoint) -> Mapping[str, np.ndarray]:
-    """Return the weights of a checkpoint, those of a Flax file in bfloat16 where they are stored so.
+    """Return the weights of a checkpoint as they are stored, in bfloat16 too, of which numpy itself knows nothing.
 
     Raises:
         CheckpointError: A file is truncated, malformed or unsafe.
         MissingDependencyError: The format needs a package that is not installed.
     """
-    if checkpoint.weight_format != "msgpack":
-        return checkpoint.numpy_tensors()
-    bits = read_msgpack(checkpoint.weight_files, raw=True)
+    stored = checkpoint.raw_tensors()
 
     def load(name: str) -> np.ndarray:
-        array = bits[name]
-        return array.view(jnp.bfloat16) if array.dtype == np.uint16 else array
+        raw = stored[name]
+        return raw.bits.view(jnp.bfloat16) if raw.dtype == "BF16" else raw.bits
 
-    return LazyTensors(bits, load)
+    return LazyTensors(stored, load)
 
 
 def _is_floating(array: np.ndarray) -> bool:

@@ -26,6 +26,9 @@ Array = npt.NDArray[Any]
 Places = Literal["real", "padding"]
 PLACES: tuple[Places, ...] = ("real", "padding")
 
+#: Last axes whose entries mean the same in every place.
+OWN_MEANING = ("vocab_size", "num_labels", "hidden_size")
+
 #: What a run raises when the artifact is at fault, as when the tracer baked a shape in. A device that fails or lacks
 #: memory says nothing about the artifact: its error passes through, and nothing is judged.
 RUN_FAILURES = (BundleError, InputError)
@@ -90,11 +93,13 @@ class Comparison:
             if got.shape == exact.shape:
                 whole[spec.name] = got
                 where = case.real(spec.axes)
-                real = measure(case.name, exact, single, got, where)
+                by_entry = spec.axes[-1] in OWN_MEANING
+                real = measure(case.name, exact, single, got, where, by_entry=by_entry)
                 real.decisions, real.flipped = compare_decisions(spec, self.runtime.config, exact, got, where)
                 self.by_case[case.name, spec.name] = real
                 self.pools[spec.name, "real"].add(real)
-                self.pools[spec.name, "padding"].add(measure(case.name, exact, single, got, case.padded(spec.axes)))
+                padded = case.padded(spec.axes)
+                self.pools[spec.name, "padding"].add(measure(case.name, exact, single, got, padded, by_entry=by_entry))
         return whole
 
     def _run(self, batch: Case) -> Mapping[str, Array] | None:

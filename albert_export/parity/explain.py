@@ -75,8 +75,8 @@ def explain_miss(
         if states[layer].shape != exact[layer].shape:
             detail = f"hidden state of shape {list(states[layer].shape)} in place of {list(exact[layer].shape)}"
             return Divergence(place, output, case.name, detail)
-        pool = measure(case.name, exact[layer], single[layer], states[layer], where)
-        limit = criterion.limit(pool.e0, pool.scale)
+        pool = measure(case.name, exact[layer], single[layer], states[layer], where, by_entry=True)
+        limit = criterion.limit(pool)
         if not criterion.passes(pool):
             before = f"; before it at most {agreed:.2e}" if layer else ""
             ratio = f", SNR {pool.snr_db:.1f} dB" if criterion.least_snr_db is not None else ""

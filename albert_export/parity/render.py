@@ -105,15 +105,18 @@ def _artifact_markdown(artifact: ArtifactResult) -> list[str]:
 
 def _rule(artifact: ArtifactResult) -> str:
     criterion = artifact.criterion
+    least, cosine, flips = criterion.least_snr_db, criterion.least_cosine, criterion.most_flips
     also = [
-        *([] if criterion.least_snr_db is None else [f"SNR ≥ {criterion.least_snr_db:g} dB"]),
-        *([] if criterion.least_cosine is None else [f"cosine ≥ {criterion.least_cosine:g}"]),
-        *(["no decision flips whose margin is larger than the max error"] if criterion.keeps_decisions else []),
+        *([] if least is None else [f"SNR ≥ {least:g} dB"]),
+        *([] if cosine is None else [f"cosine ≥ {cosine:g}"]),
+        *([] if flips is None else [f"at most {flips:.0%} of the decisions flip, and none clearly"]),
     ]
+    unit = "spread" if criterion.lossy else "scale"
+    meaning = "of what the inputs change in the output" if criterion.lossy else "of the output"
     return (
         f"An output passes where max |artifact − float64| ≤ {criterion.noise_factor:g} · e0 + "
-        f"{criterion.scale_factor:g} · scale{''.join(f', {rule}' for rule in also)}, with e0 = max |eager "
-        f"{FRAMEWORKS[artifact.framework].title} float32 − float64| and scale the root mean square of the output, "
+        f"{criterion.scale_factor:g} · {unit}{''.join(f', {rule}' for rule in also)}, with e0 = max |eager "
+        f"{FRAMEWORKS[artifact.framework].title} float32 − float64| and {unit} the root mean square {meaning}, "
         "pooled over all cases."
     )
 
@@ -128,7 +131,7 @@ def _eager_markdown(results: Sequence[EagerResult]) -> list[str]:
     return [
         f"## {'✅' if all(result.ok for result in results) else '❌'} Eager models in float32",
         "",
-        "Each against PyTorch in float64, by the criterion of fp32 with PyTorch's own float32 noise as e0.",
+        "Each against PyTorch in float64, with PyTorch's own float32 noise as e0.",
         "",
         *_table(("framework", *_HEADER[:-1], "verdict"), rows, range(_NUMBERS.start + 1, _NUMBERS.stop + 1)),
     ]

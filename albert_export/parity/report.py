@@ -30,14 +30,16 @@ class OutputResult:
         count: Numbers compared.
         e0: The framework's noise: max |eager fp32 - eager fp64|.
         scale: Root mean square of the float64 output.
+        spread: Root mean square of what the inputs change: of the output less its mean over all places.
         error: max |artifact - eager fp64|; infinite where the artifact's number is not finite.
         from_eager: max |artifact - eager fp32| of the framework it was traced from; infinite likewise.
         limit: The largest error that passes.
-        snr_db: Signal-to-noise ratio in dB; infinite where there is no error at all, NaN where there is no signal.
-        cosine: Cosine of the angle between the artifact's numbers and the float64 ones; NaN where there is no signal.
+        snr_db: Signal-to-noise ratio in dB, of ``spread`` over the error; infinite where there is no error at all.
+        cosine: Cosine of the angle between the artifact's numbers and the float64 ones, each less their mean; NaN where
+            the output is the same whatever the input.
         decisions: Decisions that the output was read for: labels, words, ends of spans; 0 for vectors.
         flips: How many of them the artifact takes otherwise.
-        clear_flips: Those of them whose float64 margin is larger than ``error``: more than a tie.
+        clear_flips: Those of them whose float64 margin is well above the error: more than a tie.
         worst_case: Case in which ``error`` was met.
         ok: Whether it was compared at all, and meets the criterion.
     """
@@ -47,6 +49,7 @@ class OutputResult:
     count: int
     e0: float
     scale: float
+    spread: float
     error: float
     from_eager: float
     limit: float
@@ -65,8 +68,8 @@ class EagerResult:
 
     Attributes:
         framework: Key in the table of frameworks.
-        outputs: One entry for each output and kind of places, judged by the criterion of fp32; ``e0`` is torch's noise,
-            and ``from_eager`` the distance from torch's float32 model.
+        outputs: One entry for each output and kind of places, judged by a criterion of their own; ``e0`` is torch's
+            noise, and ``from_eager`` the distance from torch's float32 model.
     """
 
     framework: str
@@ -188,7 +191,19 @@ class ArtifactResult:
 
     def for_manifest(self, *, seed: int) -> dict[str, Any]:
         """Return the verdict and its main figures as JSON values, for the artifact's entry in the manifest."""
-        names = ("e0", "scale", "error", "from_eager", "limit", "snr_db", "cosine", "decisions", "flips", "clear_flips")
+        names = (
+            "e0",
+            "scale",
+            "spread",
+            "error",
+            "from_eager",
+            "limit",
+            "snr_db",
+            "cosine",
+            "decisions",
+            "flips",
+            "clear_flips",
+        )
         return {
             "ok": self.ok,
             "seed": seed,

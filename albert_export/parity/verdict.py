@@ -8,7 +8,7 @@ from albert_export.bundle import Artifact
 from albert_export.parity.cases import Case
 from albert_export.parity.checks import Measured
 from albert_export.parity.compare import Comparison, Places
-from albert_export.parity.criteria import Criterion, Pool, criterion_for
+from albert_export.parity.criteria import EAGER, Criterion, Pool, criterion_for
 from albert_export.parity.report import ArtifactResult, CaseResult, CaseShape, CheckResult, EagerResult, OutputResult
 
 
@@ -27,6 +27,7 @@ def judge(
     criterion = criterion_for(artifact.precision)
     outputs = _judged(comparison.pools, criterion)
     limits = {output.output: output.limit for output in outputs if output.places == "real"}
+    rows = {name: criterion.row_limit(pool) for (name, places), pool in comparison.pools.items() if places == "real"}
     return ArtifactResult(
         file=artifact.file,
         target=artifact.target,
@@ -41,7 +42,7 @@ def judge(
             CaseResult(case, output, pool.e0, pool.error, pool.error <= limits[output])
             for (case, output), pool in comparison.by_case.items()
         ),
-        checks=(_finite(comparison), _check("row alone", alone, limits), _check("repeated run", again, limits)),
+        checks=(_finite(comparison), _check("row alone", alone, rows), _check("repeated run", again, rows)),
         faults=tuple(comparison.faults),
         divergence=None,
         runtime=comparison.runtime.describe(),
@@ -50,7 +51,7 @@ def judge(
 
 def judge_eager(framework: str, pools: Mapping[tuple[str, Places], Pool]) -> EagerResult:
     """Return the verdict on the eager model of a framework; see :meth:`albert_export.parity.compare.compare_eager`."""
-    return EagerResult(framework, _judged(pools, criterion_for("fp32")))
+    return EagerResult(framework, _judged(pools, EAGER))
 
 
 def _judged(pools: Mapping[tuple[str, Places], Pool], criterion: Criterion) -> tuple[OutputResult, ...]:
@@ -61,9 +62,10 @@ def _judged(pools: Mapping[tuple[str, Places], Pool], criterion: Criterion) -> t
             count=pool.count,
             e0=pool.e0,
             scale=pool.scale,
+            spread=pool.spread,
             error=pool.error,
             from_eager=pool.from_eager,
-            limit=criterion.limit(pool.e0, pool.scale),
+            limit=criterion.limit(pool),
             snr_db=pool.snr_db,
             cosine=pool.cosine,
             decisions=pool.decisions,

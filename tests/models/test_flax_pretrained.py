@@ -88,8 +88,7 @@ def test_half_precision_is_saved_as_it_is(dtype: str, safe: bool, tmp_path: Path
     assert str(twin.dtype) == f"torch.{dtype}"
     loaded = flax_albert.FlaxAlbertForQuestionAnswering.from_pretrained(tmp_path)
     assert loaded.config.torch_dtype == dtype
-    if not safe or dtype == "float16":  # bfloat16 of other files comes as float32, with the same values
-        assert_same_params(loaded, cast(model.params))
+    assert_same_params(loaded, cast(model.params))
     for name, parameter in twin.named_parameters():
         stored = StoredWeights(loaded.params)[name].astype(np.float32)
         np.testing.assert_array_equal(stored, parameter.detach().float().numpy())

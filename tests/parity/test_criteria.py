@@ -16,7 +16,9 @@ EVERYWHERE = np.ones((2, 3), dtype=bool)
 
 
 def test_the_limit_is_a_multiple_of_the_noise_and_a_fraction_of_the_scale() -> None:
-    assert Criterion(noise_factor=4.0, scale_factor=1e-6).limit(2e-7, 3.0) == pytest.approx(8e-7 + 3e-6)
+    pool = Pool(count=4, e0=2e-7, _squares=36.0)
+    assert pool.scale == 3.0
+    assert Criterion(noise_factor=4.0, scale_factor=1e-6).limit(pool) == pytest.approx(8e-7 + 3e-6)
 
 
 def test_the_page_on_parity_tells_the_factors_that_are_used() -> None:
@@ -38,7 +40,8 @@ def test_the_figures_of_one_batch() -> None:
     pool = measure("a case", exact, single, got, np.ones((2,), dtype=bool))
     assert (pool.count, pool.e0, pool.error, pool.worst_case) == (4, 0.5, 0.25, "a case")
     assert pool.scale == pytest.approx(math.sqrt(50 / 4))
-    assert pool.snr_db == pytest.approx(10 * math.log10(50 / 0.0625))
+    assert pool.spread == pytest.approx(math.sqrt((50 - 4**2 / 4) / 4))  # less the mean, which is 1
+    assert pool.snr_db == pytest.approx(10 * math.log10(46 / 0.0625))
 
 
 def test_only_the_chosen_places_count() -> None:
@@ -85,14 +88,14 @@ def test_pooling_batches_is_measuring_them_as_one(rows: list[int], seed: int) ->
 
 
 def test_a_lower_precision_is_judged_by_its_energy_direction_and_decisions() -> None:
-    criterion = Criterion(0.0, 1.0, least_snr_db=20.0, least_cosine=0.99, keeps_decisions=True)
+    criterion = Criterion(0.0, 1.0, least_snr_db=20.0, least_cosine=0.99, most_flips=0.1)
     generator = np.random.default_rng(0)
     exact = generator.standard_normal((50, 40))
     near = measure("near", exact, exact, exact + 0.05 * generator.standard_normal(exact.shape), np.ones(50, bool))
     assert criterion.passes(near)
     assert near.snr_db == pytest.approx(26, abs=1)
     noisy = measure("noisy", exact, exact, exact + 0.2 * generator.standard_normal(exact.shape), np.ones(50, bool))
-    assert noisy.error < criterion.limit(0.0, noisy.scale)
+    assert noisy.error < criterion.limit(noisy)
     assert not criterion.passes(noisy)
     near.flipped = [near.error / 2]  # a tie: either answer is as good
     assert criterion.passes(near)
@@ -106,3 +109,48 @@ def test_a_lower_precision_does_not_excuse_another_output(spoil: Any) -> None:
     pool = measure("case", exact, exact, spoil(exact), np.ones(8, bool))
     for precision in ("fp16", "int8"):
         assert not criterion_for(precision).passes(pool)
+
+
+def test_an_offset_that_every_answer_has_hides_nothing() -> None:
+    """As a bias gives it: it is right even where everything before it is wrong."""
+    exact = -8 + 2 * np.random.default_rng(2).standard_normal((40, 30))
+    everywhere = np.ones(40, bool)
+    constant = measure("case", exact, exact, np.full_like(exact, -8.0), everywhere, by_entry=True)
+    assert constant.snr_db < 1
+    assert constant.cosine == 0.0
+    near = measure("case", exact, exact, exact + 0.1, everywhere, by_entry=True)
+    assert near.cosine == pytest.approx(1.0)
+    assert near.spread == pytest.approx(2.0, rel=0.1)
+    for precision in ("fp16", "bf16", "int8"):
+        assert not criterion_for(precision).passes(constant)
+    assert criterion_for("int8").passes(near)
+
+
+def test_the_mean_is_that_of_each_entry_over_all_cases() -> None:
+    generator = np.random.default_rng(3)
+    means = 10 * generator.standard_normal(6)
+    exact = means + generator.standard_normal((50, 6))
+    whole = measure("all", exact, exact, exact, np.ones(50, bool), by_entry=True)
+    parts = Pool(_sums=np.zeros(6), _sums_got=np.zeros(6))
+    for start in range(0, 50, 10):
+        part = exact[start : start + 10]
+        parts.add(measure("part", part, part, part, np.ones(10, bool), by_entry=True))
+    assert whole.spread == pytest.approx(1.0, rel=0.2) == parts.spread
+    assert measure("all", exact, exact, exact, np.ones(50, bool)).spread > 3
+
+
+def test_too_many_flips_are_a_miss_however_near_they_were() -> None:
+    criterion = criterion_for("int8")
+    exact = np.random.default_rng(4).standard_normal((50, 40))
+    pool = measure("case", exact, exact, exact + 0.01, np.ones(50, bool))
+    pool.decisions, pool.flipped = 100, [0.0] * 25
+    assert criterion.passes(pool)
+    pool.flipped = [0.0] * 26
+    assert not criterion.passes(pool)
+
+
+def test_a_row_alone_is_held_to_a_limit_of_its_own() -> None:
+    pool = Pool(count=4, e0=0.0, _squares=4.0)
+    assert criterion_for("int8").row_limit(pool) == pytest.approx(0.2)
+    assert criterion_for("int8").limit(pool) == pytest.approx(3.0)
+    assert criterion_for("fp32").row_limit(pool) == criterion_for("fp32").limit(pool)

@@ -28,9 +28,11 @@ from albert_export.parity.report import (
 )
 from tests.parity.conftest import MakeBundle
 
-PASSING = OutputResult("start_logits", "real", 100, 1e-7, 2.0, 2e-7, 1e-7, 2.4e-6, 130.0, 1.0, 9, 0, 0, "text", True)
+PASSING = OutputResult(
+    "start_logits", "real", 100, 1e-7, 2.0, 1.5, 2e-7, 1e-7, 2.4e-6, 130.0, 1.0, 9, 0, 0, "text", True
+)
 MISSING = OutputResult(
-    "end_logits", "real", 100, 1e-7, 2.0, 0.5, 0.5, 2.4e-6, 12.0, 0.97, 9, 2, 1, "odd | length", False
+    "end_logits", "real", 100, 1e-7, 2.0, 1.5, 0.5, 0.5, 2.4e-6, 12.0, 0.97, 9, 2, 1, "odd | length", False
 )
 
 
@@ -144,8 +146,8 @@ def test_the_manifest_keeps_the_verdict_and_its_figures() -> None:
     )
     assert kept["ok"] is False
     assert kept["outputs"]["start_logits"] == {
-        "e0": 1e-7, "scale": 2.0, "error": 2e-7, "from_eager": 1e-7, "limit": 2.4e-6, "snr_db": 130.0, "cosine": 1.0,
-        "decisions": 9, "flips": 0, "clear_flips": 0,
+        "e0": 1e-7, "scale": 2.0, "spread": 1.5, "error": 2e-7, "from_eager": 1e-7, "limit": 2.4e-6, "snr_db": 130.0,
+        "cosine": 1.0, "decisions": 9, "flips": 0, "clear_flips": 0,
     }  # fmt: skip
     assert kept["outputs"]["end_logits"]["error"] == "inf"
     assert kept["checks"] == {"finite": True, "row alone": None}
