@@ -168,7 +168,10 @@ def _run_rolled(encoder: Any, hidden_BSD: Any, bias: Any) -> Any:
             return step < repeats
 
         def one_layer(step: Any, hidden_BSD: Any, group: Any = group) -> Any:
-            return step + 1, group(hidden_BSD, bias)
+            after_BSD = group(hidden_BSD, bias)
+            # A sum with a batch of 1 does not tell TensorFlow its size. No ensure_shape: TFLite has no such operator.
+            after_BSD.set_shape(hidden_BSD.shape)
+            return step + 1, after_BSD
 
         _, hidden_BSD = tf.while_loop(
             unfinished,

@@ -39,6 +39,31 @@ def test_a_traced_function_computes_what_the_model_does(model, layers, dtype):
         assert worst_relative_error([value.numpy() for value in found.values()][::-1], expected) > 0.1
 
 
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("question-answering", {"batch": 1}),
+        ("question-answering", {"batch": 3}),
+        ("question-answering", {"sequence": 1}),
+        ("multiple-choice", {"batch": 1, "choices": 2}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+def test_some_sizes_are_fixed_and_others_stay_dynamic(name, sizes, layers):
+    task = get_task(name)
+    small = tiny_model(task)
+    function = trace_function(small, task, layers=layers, sizes=sizes)
+    for size in (1, 2, 9):
+        free = {"batch": size, "choices": size, "sequence": size}
+        feed = inputs(task, **{**free, **sizes})
+        found = function(**{key: tf.constant(array) for key, array in feed.items()})
+        expected = eager_outputs(small, task, feed)
+        assert worst_relative_error([found[spec.name].numpy() for spec in task.outputs], expected) < 1e-5
+    other = eager_outputs(tiny_model(task, seed=8), task, feed)
+    assert worst_relative_error([found[spec.name].numpy() for spec in task.outputs], other) > 0.1
+
+
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_inputs_have_the_names_order_and_axes_of_the_task(task):
     function = trace(tiny_model(task), task, layers="rolled", sizes={"batch": 2}).function
