@@ -15,10 +15,10 @@ from albert_export._native_noise import caught_stderr
 from albert_export._tensorflow import import_tensorflow
 from albert_export._version import __version__
 from albert_export.errors import ExportError
-from albert_export.graphs.emitted import Emitted
+from albert_export.graphs.emitted import Emitted, described
 from albert_export.graphs.sharing import Sharing
 from albert_export.graphs.tf_tracing import trace_function
-from albert_export.tasks import Task, TensorSpec
+from albert_export.tasks import Task
 
 tf: Any = import_tensorflow(needed_for="exporting to SavedModel")
 
@@ -83,8 +83,8 @@ def emit_savedmodel(
     return Emitted(
         files=files,
         opset=None,
-        inputs=tuple(_described(spec, model.config, fixed, "int32") for spec in task.inputs),
-        outputs=tuple(_described(spec, model.config, fixed, spec.dtype) for spec in task.outputs),
+        inputs=tuple(described(spec, model.config, fixed, "int32") for spec in task.inputs),
+        outputs=tuple(described(spec, model.config, fixed) for spec in task.outputs),
         sharing=sharing,
         versions={"tensorflow": tf.__version__, "keras": _keras_version()},
         facts={
@@ -154,19 +154,6 @@ def _operators(function: Any) -> Iterator[str]:
     for body in graph.library.function:
         for node in body.node_def:
             yield node.op
-
-
-def _described(spec: TensorSpec, config: Any, sizes: Mapping[str, int | None], dtype: str) -> dict[str, Any]:
-    shape: list[int | str] = []
-    for axis in spec.axes:
-        if isinstance(axis, int):
-            shape.append(axis)
-        elif axis in sizes:
-            fixed = sizes[axis]
-            shape.append(axis if fixed is None else fixed)
-        else:
-            shape.append(int(getattr(config, axis)))
-    return {"name": spec.name, "dtype": dtype, "shape": shape}
 
 
 def _keras_version() -> str:
