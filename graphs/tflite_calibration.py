@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from albert_export.errors import ExportError
+from albert_export.graphs.tf_messages import quiet
 from albert_export.graphs.tf_tracing import tf
-from albert_export.graphs.tflite_conversion import quiet
 from albert_export.graphs.tflite_file import packed, write_tflite
 from albert_export.graphs.tflite_graph import Operators, Subgraph, TFLiteGraph, Types, schema
 
