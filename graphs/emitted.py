@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from albert_export.graphs.sharing import Sharing
+from albert_export.tasks import TensorSpec
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,30 @@ class Emitted:
     versions: dict[str, str]
     facts: dict[str, Any]
     traced_sizes: dict[str, int]
+
+
+def shape_of(spec: TensorSpec, config: Any, sizes: Mapping[str, int | None]) -> list[int | str]:
+    """Return the shape of an input or output: a number for each fixed axis, the name of each dynamic one.
+
+    Args:
+        spec: One of the task's.
+        config: The model's configuration, which has the sizes of the axes that are the model's.
+        sizes: Fixed size of each of the task's dynamic axes, or None where it stays dynamic.
+    """
+    shape: list[int | str] = []
+    for axis in spec.axes:
+        if isinstance(axis, int):
+            shape.append(axis)
+        elif axis in sizes:
+            fixed = sizes[axis]
+            shape.append(axis if fixed is None else fixed)
+        else:
+            shape.append(int(getattr(config, axis)))
+    return shape
+
+
+def described(
+    spec: TensorSpec, config: Any, sizes: Mapping[str, int | None], dtype: str | None = None
+) -> dict[str, Any]:
+    """Return an input or output as the manifest has it; arguments as in :func:`shape_of`, ``dtype`` if not its own."""
+    return {"name": spec.name, "dtype": dtype or spec.dtype, "shape": shape_of(spec, config, sizes)}

@@ -17,7 +17,7 @@ from albert_export._jax import import_jax
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.names import is_flax_transposed
 from albert_export.errors import AlbertExportError, ExportError
-from albert_export.tasks import DYNAMIC_AXES, Task, TensorSpec
+from albert_export.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,19 +117,6 @@ def traceable(task: Task, precision: str) -> Iterator[None]:
         raise  # what the model itself refuses is told in its own words
     except (RuntimeError, TypeError, ValueError, NotImplementedError, AssertionError) as error:
         raise ExportError(f"JAX must be able to trace {task.flax_class}", received=_told(error)) from error
-
-
-def described(spec: TensorSpec, config: Any, sizes: Mapping[str, int | None], dtype: str) -> dict[str, Any]:
-    """Return an input or output for the manifest; symbolic axes by name."""
-    shape: list[int | str] = []
-    for axis in spec.axes:
-        if isinstance(axis, int):
-            shape.append(axis)
-        elif axis in DYNAMIC_AXES:
-            shape.append(sizes.get(axis) or axis)
-        else:
-            shape.append(int(getattr(config, axis)))
-    return {"name": spec.name, "dtype": dtype, "shape": shape}
 
 
 class _Weights(Mapping[str, Any]):

@@ -13,7 +13,7 @@ from albert_export._version import __version__
 from albert_export.config import AlbertConfig
 from albert_export.errors import ExportError
 from albert_export.graphs.aten_operators import LOWERINGS
-from albert_export.graphs.emitted import Emitted
+from albert_export.graphs.emitted import Emitted, described, shape_of
 from albert_export.graphs.lowering import GraphLowering
 from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_onnx
 from albert_export.graphs.onnx_sharing import stored_weight_bytes
@@ -104,8 +104,8 @@ def emit_onnx(
     return Emitted(
         files=files,
         opset=opset,
-        inputs=tuple(_described(spec, config, traced) for spec in task.inputs),
-        outputs=tuple(_described(spec, config, traced) for spec in task.outputs),
+        inputs=tuple(described(spec, config, traced.sizes) for spec in task.inputs),
+        outputs=tuple(described(spec, config, traced.sizes) for spec in task.outputs),
         sharing=sharing,
         versions=_versions(),
         facts={
@@ -154,28 +154,13 @@ def _build(traced: Trace, store: WeightStore, config: AlbertConfig, opset: int) 
 
 def _typed_value(spec: TensorSpec, config: AlbertConfig, traced: Trace) -> ir.Value:
     dtype = ir.DataType.from_numpy(_dtype(spec))
-    return ir.val(spec.name, dtype=dtype, shape=ir.Shape(_shape(spec, config, traced)))
+    return ir.val(spec.name, dtype=dtype, shape=ir.Shape(shape_of(spec, config, traced.sizes)))
 
 
 def _dtype(spec: TensorSpec) -> Any:
     import numpy as np
 
     return np.dtype(spec.dtype)
-
-
-def _shape(spec: TensorSpec, config: AlbertConfig, traced: Trace) -> list[int | str]:
-    shape: list[int | str] = []
-    for axis in spec.axes:
-        if axis in traced.sizes:
-            fixed = traced.sizes[str(axis)]
-            shape.append(str(axis) if fixed is None else fixed)
-        else:
-            shape.append(axis if isinstance(axis, int) else int(getattr(config, axis)))
-    return shape
-
-
-def _described(spec: TensorSpec, config: AlbertConfig, traced: Trace) -> dict[str, Any]:
-    return {"name": spec.name, "dtype": spec.dtype, "shape": _shape(spec, config, traced)}
 
 
 def _metadata(task: Task, config: AlbertConfig, layers: str, metadata: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -11,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from albert_export._native_noise import caught_stderr
 from albert_export._tensorflow import import_tensorflow
 from albert_export._version import __version__
 from albert_export.errors import ExportError
-from albert_export.graphs.emitted import Emitted
+from albert_export.graphs.emitted import Emitted, described
 from albert_export.graphs.sharing import Sharing
+from albert_export.graphs.tf_messages import quiet, told
 from albert_export.graphs.tf_tracing import trace_function
-from albert_export.tasks import Task, TensorSpec
+from albert_export.tasks import Task
 
 tf: Any = import_tensorflow(needed_for="exporting to SavedModel")
 
@@ -83,8 +82,8 @@ def emit_savedmodel(
     return Emitted(
         files=files,
         opset=None,
-        inputs=tuple(_described(spec, model.config, fixed, "int32") for spec in task.inputs),
-        outputs=tuple(_described(spec, model.config, fixed, spec.dtype) for spec in task.outputs),
+        inputs=tuple(described(spec, model.config, fixed, "int32") for spec in task.inputs),
+        outputs=tuple(described(spec, model.config, fixed) for spec in task.outputs),
         sharing=sharing,
         versions={"tensorflow": tf.__version__, "keras": _keras_version()},
         facts={
@@ -114,18 +113,18 @@ def _taking_int64(function: Any, task: Task, sizes: Mapping[str, int | None]) ->
 @contextmanager
 def _saving(task: Task) -> Iterator[None]:
     """Keep TensorFlow's word of success out of the program's output, and tell its failure in one line."""
-    logger = logging.getLogger("tensorflow")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with caught_stderr():
+    failure: Exception | None = None
+    with quiet():
+        try:
             yield
-    except (tf.errors.OpError, RuntimeError, TypeError, ValueError, AssertionError) as error:
+        except (tf.errors.OpError, RuntimeError, TypeError, ValueError, AssertionError) as error:
+            failure = error
+    if failure is not None:
         raise ExportError(
-            f"TensorFlow must be able to save {task.tensorflow_class}", received=str(error)[:500]
-        ) from error
-    finally:
-        logger.setLevel(before)
+            f"TensorFlow must be able to save {task.tensorflow_class}",
+            received=told(failure),
+            fix="see that the disk has room, or export to another target",
+        ) from failure
 
 
 def _write_metadata(directory: Path, task: Task, config: Any, metadata: Mapping[str, str]) -> None:
@@ -154,19 +153,6 @@ def _operators(function: Any) -> Iterator[str]:
     for body in graph.library.function:
         for node in body.node_def:
             yield node.op
-
-
-def _described(spec: TensorSpec, config: Any, sizes: Mapping[str, int | None], dtype: str) -> dict[str, Any]:
-    shape: list[int | str] = []
-    for axis in spec.axes:
-        if isinstance(axis, int):
-            shape.append(axis)
-        elif axis in sizes:
-            fixed = sizes[axis]
-            shape.append(axis if fixed is None else fixed)
-        else:
-            shape.append(int(getattr(config, axis)))
-    return {"name": spec.name, "dtype": dtype, "shape": shape}
 
 
 def _keras_version() -> str:

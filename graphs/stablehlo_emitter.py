@@ -15,8 +15,8 @@ from typing import Any
 
 from albert_export._version import __version__
 from albert_export.checkpoints.writing import write_safetensors
-from albert_export.graphs.emitted import Emitted
-from albert_export.graphs.jax_tracing import JaxTrace, described, jax, trace, traceable
+from albert_export.graphs.emitted import Emitted, described
+from albert_export.graphs.jax_tracing import JaxTrace, jax, trace, traceable
 from albert_export.graphs.sharing import Sharing
 from albert_export.graphs.stablehlo_module import StableHlo, settle, windows
 from albert_export.graphs.tpu import check_chip, compile_for_tpu
@@ -109,7 +109,7 @@ def emit_stablehlo(
         files=tuple(files),
         opset=None,
         inputs=tuple(described(spec, model.config, traced.sizes, "int32") for spec in task.inputs),
-        outputs=tuple(described(spec, model.config, traced.sizes, spec.dtype) for spec in task.outputs),
+        outputs=tuple(described(spec, model.config, traced.sizes) for spec in task.outputs),
         sharing=sharing,
         versions=_versions(),
         facts=facts,

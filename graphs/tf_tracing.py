@@ -14,11 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from albert_export._imports import require
 from albert_export._tensorflow import import_tensorflow
 from albert_export.errors import AlbertExportError, ExportError
+from albert_export.graphs.tf_messages import told
 from albert_export.tasks import Task
 
 tf: Any = import_tensorflow(needed_for="tracing a TensorFlow model")
+# Not tf.keras, which is Keras 2 where TF_USE_LEGACY_KERAS is set.
+keras: Any = require("keras", needed_for="tracing a TensorFlow model", extra="tensorflow")
 
 #: What the inputs that stand for weights are called; a number follows.
 WEIGHT_PREFIX = "weight_"
@@ -98,7 +102,7 @@ def trace(model: Any, task: Task, *, layers: str, sizes: Mapping[str, int | None
     def apply(*tensors: Any) -> list[Any]:
         inputs = dict(zip((spec.name for spec in task.inputs), tensors[: len(task.inputs)], strict=True))
         stand_ins = zip(variables, tensors[len(task.inputs) :], strict=True)
-        with tf.keras.StatelessScope(state_mapping=list(stand_ins)):
+        with keras.StatelessScope(state_mapping=list(stand_ins)):
             return _outputs(model, task, inputs)
 
     weights = {f"{WEIGHT_PREFIX}{number}": _traced_weight(*item) for number, item in enumerate(named)}
@@ -142,7 +146,9 @@ def _traceable(task: Task) -> Iterator[None]:
         raise  # what the model itself refuses is told in its own words
     except (tf.errors.OpError, RuntimeError, TypeError, ValueError) as error:
         raise ExportError(
-            f"TensorFlow must be able to trace {task.tensorflow_class}", received=str(error)[:500]
+            f"TensorFlow must be able to trace {task.tensorflow_class}",
+            received=told(error),
+            fix="export to another target",
         ) from error
 
 
@@ -168,7 +174,10 @@ def _run_rolled(encoder: Any, hidden_BSD: Any, bias: Any) -> Any:
             return step < repeats
 
         def one_layer(step: Any, hidden_BSD: Any, group: Any = group) -> Any:
-            return step + 1, group(hidden_BSD, bias)
+            after_BSD = group(hidden_BSD, bias)
+            # A sum with a batch of 1 does not tell TensorFlow its size. No ensure_shape: TFLite has no such operator.
+            after_BSD.set_shape(hidden_BSD.shape)
+            return step + 1, after_BSD
 
         _, hidden_BSD = tf.while_loop(
             unfinished,

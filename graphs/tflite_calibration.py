@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from albert_export.errors import ExportError
+from albert_export.graphs.tf_messages import quiet
 from albert_export.graphs.tf_tracing import tf
-from albert_export.graphs.tflite_conversion import quiet
 from albert_export.graphs.tflite_file import packed, write_tflite
 from albert_export.graphs.tflite_graph import Operators, Subgraph, TFLiteGraph, Types, schema
 
@@ -45,13 +45,10 @@ def ranges(graph: TFLiteGraph, places: Sequence[Place], feeds: Iterable[Feed]) -
     order = _observe(observed, places)
     found: dict[Place, tuple[float, float]] = {}
     count = 0
-    with tempfile.TemporaryDirectory() as directory, quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tf.lite.Interpreter says that it moves to another package
+    with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "observed.tflite"
         write_tflite(observed, path)
-        # XNNPACK would pack a second copy of all weights.
-        plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        interpreter = tf.lite.Interpreter(str(path), num_threads=1, experimental_op_resolver_type=plain)
+        interpreter = _interpreter(path)
         outputs = [detail["index"] for detail in interpreter.get_output_details()][first:]
         for feed in feeds:
             count += 1
@@ -66,6 +63,16 @@ def ranges(graph: TFLiteGraph, places: Sequence[Place], feeds: Iterable[Feed]) -
     if not count:
         raise ExportError("calibration needs at least one input", received="none")
     return found
+
+
+def _interpreter(path: Path) -> Any:
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf.lite.Interpreter says that it moves to another package
+        # XNNPACK would pack a second copy of all weights.
+        plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        interpreter = tf.lite.Interpreter(str(path), num_threads=1, experimental_op_resolver_type=plain)
+        interpreter.allocate_tensors()
+    return interpreter
 
 
 def _run(interpreter: Any, feed: Feed) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from albert_export._version import __version__
 from albert_export.config import AlbertConfig
 from albert_export.errors import ExportError, SharingError
-from albert_export.graphs.emitted import Emitted
+from albert_export.graphs.emitted import Emitted, described, shape_of
 from albert_export.graphs.tf_tracing import TFTrace, tf, trace
 from albert_export.graphs.tflite_conversion import convert
 from albert_export.graphs.tflite_file import LARGEST_FILE, write_tflite
@@ -31,7 +31,7 @@ from albert_export.graphs.tflite_passes import (
 from albert_export.graphs.tflite_quantization import halve_weights, quantize_weights
 from albert_export.graphs.tflite_sharing import sharing_of
 from albert_export.readers import Reader
-from albert_export.tasks import Task, TensorSpec
+from albert_export.tasks import Task
 
 #: Name of the signature, as SavedModel has it.
 SIGNATURE = "serving_default"
@@ -101,8 +101,8 @@ def emit_tflite(
     return Emitted(
         files=(path,),
         opset=None,
-        inputs=tuple({**_described(spec, config, traced), "dtype": "int32"} for spec in task.inputs),
-        outputs=tuple(_described(spec, config, traced) for spec in task.outputs),
+        inputs=tuple(described(spec, config, traced.sizes, "int32") for spec in task.inputs),
+        outputs=tuple(described(spec, config, traced.sizes) for spec in task.outputs),
         sharing=sharing,
         versions=_versions(),
         facts={
@@ -197,7 +197,7 @@ def _name_tensors(graph: TFLiteGraph, task: Task, config: AlbertConfig, traced: 
         maps = []
         for spec, index in zip(specs, indices, strict=True):
             graph.main.tensor(index).name = spec.name
-            graph.main.set_shape(index, _shape(spec, config, traced))
+            graph.main.set_shape(index, shape_of(spec, config, traced.sizes))
             entry = schema.TensorMapT()
             entry.name, entry.tensorIndex = spec.name, index
             maps.append(entry)
@@ -222,21 +222,6 @@ def _own_metadata(task: Task, config: AlbertConfig, layers: str, metadata: Mappi
         **metadata,
     }
     return json.dumps(entries, ensure_ascii=False, indent=1).encode()
-
-
-def _shape(spec: TensorSpec, config: AlbertConfig, traced: TFTrace) -> list[int | str]:
-    shape: list[int | str] = []
-    for axis in spec.axes:
-        if axis in traced.sizes:
-            fixed = traced.sizes[str(axis)]
-            shape.append(str(axis) if fixed is None else fixed)
-        else:
-            shape.append(axis if isinstance(axis, int) else int(getattr(config, axis)))
-    return shape
-
-
-def _described(spec: TensorSpec, config: AlbertConfig, traced: TFTrace) -> dict[str, Any]:
-    return {"name": spec.name, "dtype": spec.dtype, "shape": _shape(spec, config, traced)}
 
 
 def _versions() -> dict[str, str]:

@@ -151,13 +151,17 @@ def _as_on_a_tpu_host() -> Iterator[None]:
         "TPU_LOG_DIR": "disabled",
     }
     added = [key for key in told if os.environ.setdefault(key, told[key]) is told[key]]
+    failure: ExportError | None = None
     try:
         with caught_stderr() as said:
-            yield
-    except ExportError as error:
-        if said.text.strip():
-            error.add_note(said.text.strip())
-        raise
+            try:
+                yield
+            except ExportError as error:
+                failure = error
+        if failure is not None:
+            if said.text.strip():
+                failure.add_note(said.text.strip())
+            raise failure
     finally:
         for key in added:
             del os.environ[key]

@@ -115,11 +115,22 @@ class LiteRtRuntime(Runtime):
         # LiteRT takes one thread unless it is told otherwise.
         threads = checked_threads(threads) or restricted_processors() or os.cpu_count() or 1
         litert = require("ai_edge_litert.interpreter", needed_for="running TFLite artifacts", extra="tflite")
-        try:
-            with caught_stderr() as said:  # it tells of its delegate at every start
+        failure: Exception | None = None
+        # It tells of its delegate once, when memory is first laid out; no run touches the process's stderr.
+        with caught_stderr() as said:
+            try:
                 interpreter = litert.Interpreter(model_path=os.fspath(path), num_threads=threads)
-        except (ValueError, RuntimeError) as error:
-            raise not_loadable(path.name, _told(error), by="that LiteRT loads") from error
+                interpreter.allocate_tensors()
+            except (ValueError, RuntimeError) as error:
+                failure = error
+        if failure is not None:
+            if _lacks_memory(failure):
+                raise DeviceError(
+                    f"cpu must have the memory for {path.name}",
+                    received=_told(failure),
+                    fix="export it with a smaller batch or sequence",
+                ) from failure
+            raise not_loadable(path.name, _told(failure), by="that LiteRT loads") from failure
         if said.text:
             _log.debug("LiteRT said of %s: %s", path.name, said.text.strip())
         reason = "asked for" if device == "cpu" else "LiteRT runs on the CPU"
@@ -153,16 +164,15 @@ class LiteRtRuntime(Runtime):
 
     def _lay_out(self, interpreter: Any, shape: tuple[int, ...]) -> None:
         self._shape = None
-        with caught_stderr():
-            for spec in self.inputs:
-                interpreter.resize_tensor_input(self._places[spec.name], shape)
-            interpreter.allocate_tensors()
+        for spec in self.inputs:
+            interpreter.resize_tensor_input(self._places[spec.name], shape)
+        interpreter.allocate_tensors()
         self._shape = shape
 
     def _failed(self, error: Exception, shape: tuple[int, ...]) -> DeviceError | BundleError:
         """Tell a machine without the memory from an artifact that cannot compute what its inputs allow."""
         detail, run = _told(error), f"a run of {'x'.join(map(str, shape))} ids"
-        if "allocat" in detail.lower() and "memory" in detail.lower():
+        if _lacks_memory(error):
             return DeviceError(
                 f"cpu must have the memory for {run}", received=detail, fix="run fewer or shorter rows at a time"
             )
@@ -204,6 +214,11 @@ def _shape(details: Mapping[str, Any]) -> Any:
     """Return the declared shape; a file whose axes are all fixed may leave the signature's out."""
     signature = details["shape_signature"]
     return signature if len(signature) else details["shape"]
+
+
+def _lacks_memory(error: Exception) -> bool:
+    told = _told(error).lower()
+    return "allocat" in told and "memory" in told
 
 
 def _told(error: Exception) -> str:

@@ -74,7 +74,8 @@ class SavedModelRuntime(Runtime):
     ) -> SavedModelRuntime:
         """Load a SavedModel artifact; see :meth:`Runtime.open`.
 
-        ``device="auto"`` takes the first GPU that TensorFlow sees, and else the CPU.
+        ``device="auto"`` takes the first GPU that TensorFlow sees, and else the CPU. On a GPU, TF32 is switched off for
+        the whole process, other models in it included: TensorFlow has no switch of a model's own.
         """
         return cls.open_file(
             bundle.file(artifact),
@@ -100,7 +101,7 @@ class SavedModelRuntime(Runtime):
             path: Its ``saved_model.pb``; the variables lie beside it.
             task: The head that it computes.
             config: Its configuration.
-            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; a GPU switches TF32 off for the whole process.
             threads: See :meth:`Runtime.open`.
 
         Raises:
@@ -187,8 +188,10 @@ def _place(tf: Any, kind: str, index: int) -> tuple[str, str, str]:
     for gpu in gpus:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)  # else it takes all of the memory at once
-        except RuntimeError as error:
-            _log.info("%s was in use before: %s", gpu.name, error)
+        except (RuntimeError, ValueError) as error:  # in use before, or split into virtual devices
+            _log.info("%s takes its memory as it was set up: %s", gpu.name, error)
+    # TF32 keeps 10 bits of each factor: an fp32 artifact would then not compute what the eager fp32 model computes.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     name = "cuda" if index == 0 else f"cuda:{index}"
     return f"/GPU:{index}", name, "asked for" if kind == "cuda" else "TensorFlow sees a GPU"
 

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from albert_export.errors import ExportError
+from albert_export.graphs import tf_tracing
+from albert_export.graphs.savedmodel_emitter import emit_savedmodel
+from albert_export.graphs.tf_messages import told
 from albert_export.graphs.tf_tracing import trace, trace_function
 from albert_export.tasks import TASKS, get_task
 from tests.graphs.tf_models import eager_outputs, inputs, tiny_model, worst_relative_error
@@ -37,6 +42,31 @@ def test_a_traced_function_computes_what_the_model_does(model, layers, dtype):
         expected = eager_outputs(model, QA, feed)
         assert worst_relative_error([value.numpy() for value in found.values()], expected) < 1e-5
         assert worst_relative_error([value.numpy() for value in found.values()][::-1], expected) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("question-answering", {"batch": 1}),
+        ("question-answering", {"batch": 3}),
+        ("question-answering", {"sequence": 1}),
+        ("multiple-choice", {"batch": 1, "choices": 2}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+def test_some_sizes_are_fixed_and_others_stay_dynamic(name, sizes, layers):
+    task = get_task(name)
+    small = tiny_model(task)
+    function = trace_function(small, task, layers=layers, sizes=sizes)
+    for size in (1, 2, 9):
+        free = {"batch": size, "choices": size, "sequence": size}
+        feed = inputs(task, **{**free, **sizes})
+        found = function(**{key: tf.constant(array) for key, array in feed.items()})
+        expected = eager_outputs(small, task, feed)
+        assert worst_relative_error([found[spec.name].numpy() for spec in task.outputs], expected) < 1e-5
+    other = eager_outputs(tiny_model(task, seed=8), task, feed)
+    assert worst_relative_error([found[spec.name].numpy() for spec in task.outputs], other) > 0.1
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -84,6 +114,44 @@ def test_what_cannot_be_traced_is_one_error_and_leaves_the_model(model, monkeypa
         raise ValueError("no such shape")
 
     monkeypatch.setattr(type(model.albert.encoder.albert_layer_groups[0]), "call", refuse)
-    with pytest.raises(ExportError, match=r"able to trace TFAlbertForQuestionAnswering.*no such shape"):
+    with pytest.raises(ExportError) as raised:
         trace(model, QA, layers="rolled", sizes={})
+    assert str(raised.value) == (
+        "TensorFlow must be able to trace TFAlbertForQuestionAnswering; received no such shape; "
+        "fix: export to another target"
+    )
     assert "run_layers" not in vars(model.albert.encoder)
+
+
+def test_the_older_keras_may_be_chosen_for_tf_keras(model, monkeypatch):
+    class WithoutKeras:
+        def __getattr__(self, name):
+            assert name != "keras"
+            return getattr(tf, name)
+
+    monkeypatch.setattr(tf_tracing, "tf", WithoutKeras())
+    assert trace(model, QA, layers="rolled", sizes={}).weights
+
+
+def test_what_cannot_be_saved_is_one_line(model, monkeypatch, tmp_path, capfd):
+    def refuse(*_args, **_options):
+        os.write(2, b"noise of a library\n")
+        raise AssertionError("Tried to save \x1b[1man untracked resource\x1b[0m.\n\nTensor: ...")
+
+    monkeypatch.setattr(tf.saved_model, "save", refuse)
+    with pytest.raises(ExportError) as raised:
+        emit_savedmodel(model, QA, tmp_path / "1" / "saved_model.pb")
+    assert str(raised.value) == (
+        "TensorFlow must be able to save TFAlbertForQuestionAnswering; received Tried to save an untracked resource.; "
+        "fix: see that the disk has room, or export to another target"
+    )
+    assert capfd.readouterr().err == ""
+
+
+def test_the_telling_line_of_keras():
+    message = (
+        "Exception encountered when calling A.call().\n\n\x1b[1mno such shape\x1b[0m\n\nArguments received by A:\n  x=1"
+    )
+    assert told(ValueError(message)) == "no such shape"
+    assert told(ValueError("plain\nmore")) == "plain"
+    assert told(ValueError("")) == "ValueError"

@@ -119,6 +119,28 @@ def test_fixed_sizes_are_the_only_ones(model, tmp_path):
         emit_tflite(model, QA, tmp_path / "long.tflite", sizes={"sequence": 25})
 
 
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("question-answering", {"batch": 1}),
+        ("question-answering", {"batch": 3}),
+        ("question-answering", {"sequence": 1}),
+        ("multiple-choice", {"batch": 1, "choices": 2}),
+    ],
+    ids=str,
+)
+def test_some_sizes_are_fixed_and_others_stay_dynamic(name, sizes, layers, tmp_path):
+    task, path = get_task(name), tmp_path / "model.tflite"
+    small = tiny_model(task)
+    emitted = emit_tflite(small, task, path, sizes=sizes, layers=layers)
+    assert emitted.inputs[0]["shape"] == [sizes.get(axis, axis) for axis in task.inputs[0].axes]
+    free = [dict.fromkeys(("batch", "choices", "sequence"), size) for size in (1, 2, 9)]
+    shapes = [tuple({**one, **sizes}.values()) for one in free]
+    assert worst(path, small, task, shapes) < NOISE
+    assert worst(path, tiny_model(task, seed=8), task, shapes) > 0.1
+
+
 #: dB; what a weight of 11 and of 8 bits leaves, with a margin, on these weights, which are harsher than trained ones.
 @pytest.mark.parametrize(("precision", "calibrated", "least"), [("fp16", 0, 50), ("int8", 0, 20), ("int8", 1, 20)])
 @pytest.mark.parametrize("layers", ["rolled", "unrolled"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -58,11 +59,35 @@ def test_a_model_of_another_task(tmp_path: Path, bundle: Bundle, exported: Expor
         open_file(path, bundle)
 
 
+def test_a_run_leaves_stderr_to_other_threads(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with open_file(bundle.file(bundle.select()), bundle) as runtime:
+        replaced: list[int] = []
+        monkeypatch.setattr(os, "dup2", lambda *descriptors: replaced.append(descriptors[1]))
+        for shape in ((1, 4), (3, 9)):
+            runtime.run(input_ids=np.ones(shape, dtype=np.int32))
+        monkeypatch.undo()
+    assert replaced == []
+    assert capfd.readouterr().err == "", "LiteRT told of its delegate"
+
+
 @pytest.mark.parametrize("threads", [1, 3])
-def test_threads_reach_the_interpreter(bundle: Bundle, threads: int) -> None:
+def test_threads_reach_the_interpreter(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    from ai_edge_litert import interpreter
+
+    given: list[object] = []
+
+    class Spy(interpreter.Interpreter):  # type: ignore[misc]  # untyped
+        def __init__(self, *args: object, num_threads: object = None, **options: object) -> None:
+            given.append(num_threads)
+            super().__init__(*args, num_threads=num_threads, **options)
+
+    monkeypatch.setattr(interpreter, "Interpreter", Spy)
     with open_file(bundle.file(bundle.select()), bundle, threads=threads) as runtime:
         assert runtime.threads == threads
         assert runtime.describe()["threads"] == threads
+    assert given == [threads]
 
 
 def test_threads_that_are_none(bundle: Bundle) -> None:

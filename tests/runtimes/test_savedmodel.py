@@ -7,13 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from albert_export.bundle import Bundle
 from albert_export.errors import BundleError, DeviceError, InputError
-from albert_export.runtimes import load
+from albert_export.runtimes import load, savedmodel_runtime
+from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.savedmodel_runtime import SavedModelRuntime
 
 Exported = Callable[..., Path]
@@ -77,6 +79,26 @@ def test_variables_that_are_missing(tmp_path: Path, exported: Exported) -> None:
 def test_a_gpu_that_is_not_there(exported: Exported) -> None:
     with pytest.raises(DeviceError, match="cuda:3 needs an NVIDIA GPU that TensorFlow sees"):
         load(exported("qa", "savedmodel"), device="cuda:3")
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError])
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_gpu_computes_without_tf32(monkeypatch: pytest.MonkeyPatch, device: str, error: type[Exception]) -> None:
+    import tensorflow as tf
+
+    def refuse(*_args: object) -> None:
+        raise error("set up already")
+
+    switched: list[bool] = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [SimpleNamespace(name="GPU:0")])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
+    monkeypatch.setattr(tf.config.experimental, "enable_tensor_float_32_execution", switched.append)
+    kind, index = parse_device(device)
+    assert savedmodel_runtime._place(tf, kind, index)[:2] == ("/GPU:0", "cuda")
+    assert switched == [False]
+    # the twin: a run on the CPU leaves the process's setting alone
+    assert savedmodel_runtime._place(tf, "cpu", 0)[:2] == ("/CPU:0", "cpu")
+    assert switched == [False]
 
 
 def test_threads_are_those_of_the_process(exported: Exported) -> None:
