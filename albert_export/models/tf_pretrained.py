@@ -197,7 +197,8 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
             saved_model: Refused: a SavedModel is what ``albert-export savedmodel`` makes.
             max_shard_size: Largest safetensors file, in bytes or as ``"5GB"``; an index is written for several.
             safe_serialization: Write safetensors with the names of the PyTorch models, which every class reads; else
-                ``tf_model.h5``, as the reference does by default.
+                ``tf_model.h5``, as the reference does by default. That format has no bfloat16, which is written as
+                float32, with a warning.
 
         Raises:
             CheckpointError: The directory cannot be written, or the model is one that the reference's TensorFlow
@@ -212,8 +213,16 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
                 received="saved_model=True",
                 fix="albert-export savedmodel, or ax.export",
             )
-        config = config_to_save(self, keras.backend.standardize_dtype(self.variable_dtype))
+        dtype = keras.backend.standardize_dtype(self.variable_dtype)
+        widened = dtype == "bfloat16" and not safe_serialization
+        config = config_to_save(self, "float32" if widened else dtype)
         weights = StoredWeights(self)
+        if widened:
+            warnings.warn(
+                "tf_model.h5 holds no bfloat16: weights become float32, which holds each value exactly; "
+                "safe_serialization=True keeps them",
+                stacklevel=2,
+            )
         if safe_serialization:
             write_sharded(save_directory, weights, max_shard_size=max_shard_size)
         else:

@@ -51,6 +51,39 @@ def test_what_was_saved_is_loaded(name: str, safe: bool, tmp_path: Path) -> None
     assert loaded.name_or_path == str(tmp_path / "new")
 
 
+def test_bfloat16_is_kept_in_safetensors(tmp_path: Path) -> None:
+    model = tiny_tf_model("TFAlbertForMaskedLM", dtype="bfloat16")
+    model.save_pretrained(tmp_path, safe_serialization=True)
+    checkpoint = open_checkpoint(tmp_path)
+    assert {raw.dtype for raw in checkpoint.raw_tensors().values()} == {"BF16"}
+    assert checkpoint.config.torch_dtype == "bfloat16"
+    loaded = tf_albert.TFAlbertForMaskedLM.from_pretrained(tmp_path, dtype="bfloat16")
+    assert_same_weights(model, loaded)
+    with pytest.raises(AssertionError):
+        assert_same_weights(tiny_tf_model("TFAlbertForMaskedLM"), loaded)
+
+
+def test_bfloat16_becomes_float32_in_h5_out_loud(tmp_path: Path) -> None:
+    model = tiny_tf_model("TFAlbertForMaskedLM", dtype="bfloat16")
+    with pytest.warns(UserWarning, match="tf_model.h5 holds no bfloat16: weights become float32"):
+        model.save_pretrained(tmp_path)
+    loaded = tf_albert.TFAlbertForMaskedLM.from_pretrained(tmp_path)
+    assert loaded.config.torch_dtype == "float32"
+    for name, value in weights(loaded).items():
+        assert value.dtype == np.float32
+        np.testing.assert_array_equal(value, weights(model)[name].astype(np.float32), err_msg=name)
+    with pytest.raises(AssertionError):
+        assert_same_weights(tiny_tf_model("TFAlbertForMaskedLM"), loaded)
+
+
+def test_stored_weights_are_views() -> None:
+    for dtype in ("float32", "bfloat16"):
+        stored = tf_loading.StoredWeights(tiny_tf_model("TFAlbertModel", dtype=dtype))
+        name = "pooler.weight"
+        assert stored[name].dtype.name == dtype
+        assert np.shares_memory(stored[name], stored[name])
+
+
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_weights_are_exchanged_with_pytorch(task: Task, tmp_path: Path) -> None:
     changes = {"pruned_heads": {0: [1]}, "position_embedding_type": "relative_key", "tie_word_embeddings": False}
