@@ -357,6 +357,12 @@ def write_h5(
 
 def _checked(tensors: Mapping[str, Any], config: AlbertConfig, models: Sequence[str]) -> dict[str, str]:
     """Return canonical name -> name in ``tensors``, with the decoder's bias beside the head's."""
+    if config.pruned_heads:
+        raise CheckpointError(
+            "tf_model.h5 can hold what the reference's TensorFlow models have, which is every attention head",
+            received=f"pruned_heads={config.pruned_heads}",
+            fix="save safetensors, which hold pruned models",
+        )
     wanted: dict[str, tuple[int, ...]] = {}
     needed: set[str] = set()
     for model in models:

@@ -168,6 +168,9 @@ def test_what_cannot_be_saved_is_told(tmp_path: Path) -> None:
         tiny_tf_model(QA, hidden_act=tf.nn.relu).save_pretrained(tmp_path)
     with pytest.raises(CheckpointError, match=r"tf_model.h5 can hold what the reference's TensorFlow models have"):
         tiny_tf_model(QA, position_embedding_type="relative_key").save_pretrained(tmp_path)
+    with pytest.raises(CheckpointError, match=r"every attention head; received pruned_heads=\{0: \[1\]\}; fix: ") as caught:
+        tiny_tf_model(QA, pruned_heads={0: [1]}).save_pretrained(tmp_path)
+    assert "\n" not in str(caught.value)
     (tmp_path / "file").write_text("", encoding="utf-8")
     for safe in (True, False):
         with pytest.raises(CheckpointError):
