@@ -29,6 +29,8 @@ from albert_export.models.finding import (
     find,
     make_directory,
     new_vocabulary_size,
+    takes_choices,
+    task_of,
     write_config,
 )
 from albert_export.models.tf_layers import Dtype, Embedding, named_weights
@@ -107,7 +109,7 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
         """Run the model; arguments as of ``call``, in any of the reference's three forms."""
         inputs = tf_inputs.unpack(self.argument_names(), args, kwargs)
         # before Keras, which rewrites the errors that pass through it
-        tf_inputs.check(self.config, inputs, choices="MultipleChoice" in type(self).__name__)
+        tf_inputs.check(self.config, inputs, choices=takes_choices(type(self)))
         return super().__call__(**inputs)
 
     @classmethod
@@ -227,7 +229,9 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
             write_sharded(save_directory, weights, max_shard_size=max_shard_size)
         else:
             make_directory(save_directory)
-            write_h5(Path(save_directory, "tf_model.h5"), weights, config=self.config, architecture=type(self).__name__)
+            task = task_of(type(self))
+            architecture = type(self).__name__ if task is None else task.tensorflow_class
+            write_h5(Path(save_directory, "tf_model.h5"), weights, config=self.config, architecture=architecture)
         write_config(config, save_directory)
 
     @classmethod
