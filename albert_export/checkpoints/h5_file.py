@@ -317,7 +317,8 @@ def write_h5(
     Args:
         path: The file.
         tensors: Name, canonical or as in a bare ``AlbertModel``, -> numpy array, linear ones ``[out, in]``; every
-            parameter of the classes once. A bare model's pooler may be left out.
+            parameter of the classes once. bfloat16, which the format lacks, is written as float32. A bare model's
+            pooler may be left out.
         config: Says which parameters there are.
         architecture: One of the seven classes, with or without ``TF`` before its name; it names the file's groups.
         further: Those of them whose heads are stored as well. The reference's classes pass over other heads.
@@ -356,6 +357,12 @@ def write_h5(
 
 def _checked(tensors: Mapping[str, Any], config: AlbertConfig, models: Sequence[str]) -> dict[str, str]:
     """Return canonical name -> name in ``tensors``, with the decoder's bias beside the head's."""
+    if config.pruned_heads:
+        raise CheckpointError(
+            "tf_model.h5 can hold what the reference's TensorFlow models have, which is every attention head",
+            received=f"pruned_heads={config.pruned_heads}",
+            fix="save safetensors, which hold pruned models",
+        )
     wanted: dict[str, tuple[int, ...]] = {}
     needed: set[str] = set()
     for model in models:
@@ -421,6 +428,8 @@ def _write_weight(group: Any, place: str, name: str, tensor: Any) -> None:
     import numpy as np
 
     array = np.asarray(tensor)
+    if array.dtype.name == "bfloat16":
+        array = array.astype(np.float32)
     row = row_of(name)
     if row is not None and row.linear:
         array = array.T

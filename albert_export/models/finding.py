@@ -19,6 +19,12 @@ def task_of(model: type) -> Task | None:
     return next((task for task in TASKS if names & {task.torch_class, task.tensorflow_class, task.flax_class}), None)
 
 
+def takes_choices(model: type) -> bool:
+    """Return whether the inputs of a model class have an axis of choices after the batch."""
+    task = task_of(model)
+    return task is not None and "choices" in task.dynamic_axes
+
+
 def find(
     model: type,
     name: str | os.PathLike[str] | None,
@@ -98,7 +104,9 @@ def new_vocabulary_size(
 
 
 def config_to_save(model: Any, dtype: str) -> AlbertConfig:
-    """Return the configuration that is written beside the weights of ``model``, whose architecture is PyTorch's name.
+    """Return the configuration that is written beside the weights of ``model``.
+
+    Its architecture is PyTorch's name of the model, or of the one of the seven that it is derived from; else its own.
 
     Raises:
         ConfigError: ``hidden_act`` is a callable, which a file cannot hold.
@@ -106,7 +114,8 @@ def config_to_save(model: Any, dtype: str) -> AlbertConfig:
     saved: AlbertConfig = model.config.copy()
     if callable(saved.hidden_act):  # told before the weights are written
         raise ConfigError("hidden_act must be a name to be saved", received=saved.hidden_act)
-    saved.architectures = [type(model).__name__.removeprefix("TF").removeprefix("Flax")]
+    task = task_of(type(model))
+    saved.architectures = [type(model).__name__ if task is None else task.torch_class]
     saved.torch_dtype = dtype
     return saved
 

@@ -295,9 +295,9 @@ class FlaxAlbertPreTrainedModel:
             write_sharded(save_directory, weights, max_shard_size=max_shard_size)
         else:
             make_directory(save_directory)
-            write_msgpack(
-                Path(save_directory, MSGPACK_NAME), weights, config=self.config, architecture=type(self).__name__
-            )
+            task = task_of(type(self))
+            architecture = type(self).__name__ if task is None else task.flax_class
+            write_msgpack(Path(save_directory, MSGPACK_NAME), weights, config=self.config, architecture=architecture)
         write_config(config, save_directory)
 
     @classmethod

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tensorflow as tf
 
 from albert_export.checkpoints.fresh import fresh_weight
 from albert_export.checkpoints.matching import canonical_name
@@ -167,7 +168,11 @@ class StoredWeights(Mapping[str, np.ndarray]):
         self._variables = dict(model.named_weights())
 
     def __getitem__(self, name: str) -> np.ndarray:
-        array = np.asarray(memoryview(self._variables[name].value.value()))
+        tensor = self._variables[name].value.value()
+        if tensor.dtype == tf.bfloat16:  # Python's buffers have no such numbers; their bits lie in the same memory
+            array = np.asarray(memoryview(tf.bitcast(tensor, tf.uint16))).view(tf.bfloat16.as_numpy_dtype)
+        else:
+            array = np.asarray(memoryview(tensor))
         return array.T if is_transposed(name) else array
 
     def __iter__(self) -> Iterator[str]:

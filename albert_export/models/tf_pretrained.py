@@ -29,6 +29,8 @@ from albert_export.models.finding import (
     find,
     make_directory,
     new_vocabulary_size,
+    takes_choices,
+    task_of,
     write_config,
 )
 from albert_export.models.tf_layers import Dtype, Embedding, named_weights
@@ -107,7 +109,7 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
         """Run the model; arguments as of ``call``, in any of the reference's three forms."""
         inputs = tf_inputs.unpack(self.argument_names(), args, kwargs)
         # before Keras, which rewrites the errors that pass through it
-        tf_inputs.check(self.config, inputs, choices="MultipleChoice" in type(self).__name__)
+        tf_inputs.check(self.config, inputs, choices=takes_choices(type(self)))
         return super().__call__(**inputs)
 
     @classmethod
@@ -197,7 +199,8 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
             saved_model: Refused: a SavedModel is what ``albert-export savedmodel`` makes.
             max_shard_size: Largest safetensors file, in bytes or as ``"5GB"``; an index is written for several.
             safe_serialization: Write safetensors with the names of the PyTorch models, which every class reads; else
-                ``tf_model.h5``, as the reference does by default.
+                ``tf_model.h5``, as the reference does by default. That format has no bfloat16, which is written as
+                float32, with a warning.
 
         Raises:
             CheckpointError: The directory cannot be written, or the model is one that the reference's TensorFlow
@@ -212,13 +215,23 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
                 received="saved_model=True",
                 fix="albert-export savedmodel, or ax.export",
             )
-        config = config_to_save(self, keras.backend.standardize_dtype(self.variable_dtype))
+        dtype = keras.backend.standardize_dtype(self.variable_dtype)
+        widened = dtype == "bfloat16" and not safe_serialization
+        config = config_to_save(self, "float32" if widened else dtype)
         weights = StoredWeights(self)
+        if widened:
+            warnings.warn(
+                "tf_model.h5 holds no bfloat16: weights become float32, which holds each value exactly; "
+                "safe_serialization=True keeps them",
+                stacklevel=2,
+            )
         if safe_serialization:
             write_sharded(save_directory, weights, max_shard_size=max_shard_size)
         else:
             make_directory(save_directory)
-            write_h5(Path(save_directory, "tf_model.h5"), weights, config=self.config, architecture=type(self).__name__)
+            task = task_of(type(self))
+            architecture = type(self).__name__ if task is None else task.tensorflow_class
+            write_h5(Path(save_directory, "tf_model.h5"), weights, config=self.config, architecture=architecture)
         write_config(config, save_directory)
 
     @classmethod

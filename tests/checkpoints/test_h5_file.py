@@ -404,6 +404,11 @@ def test_a_bare_model_may_have_no_pooler(tmp_path: Path) -> None:
         ({"hidden_size": 32}, "TFAlbertForMaskedLM", r"of another shape: \[.*ffn.bias|\[24, 16\] against \[24, 32\]"),
         ({"tie_word_embeddings": False}, "TFAlbertForMaskedLM", "received predictions.decoder.weight; fix: save safe"),
         ({"position_embedding_type": "relative_key"}, "TFAlbertForMaskedLM", "distance_embedding.weight; fix: save"),
+        (
+            {"pruned_heads": {0: [1]}},
+            "TFAlbertForMaskedLM",
+            r"every attention head; received pruned_heads=\{0: \[1\]\}; f",
+        ),
     ],
 )
 def test_what_the_reference_could_not_load_is_not_written(

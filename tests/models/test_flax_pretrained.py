@@ -68,6 +68,21 @@ def test_weights_are_exchanged_with_the_other_frameworks(task: Task, tmp_path: P
     assert_same_params(model, type(model).from_pretrained(tmp_path / "torch", from_pt=True))
 
 
+@pytest.mark.parametrize("safe", [True, False])
+def test_a_class_derived_from_one_of_the_seven_is_saved_as_that_one(safe: bool, tmp_path: Path) -> None:
+    class Chooser(flax_albert.FlaxAlbertForMultipleChoice):
+        pass
+
+    model = Chooser(tiny_config())
+    model.save_pretrained(tmp_path, safe_serialization=safe)
+    for loaded in (
+        Chooser.from_pretrained(tmp_path),
+        flax_albert.FlaxAlbertForMultipleChoice.from_pretrained(tmp_path),
+    ):
+        assert_same_params(model, loaded)
+        assert loaded.config.architectures == ["AlbertForMultipleChoice"]
+
+
 def test_other_formats_are_read_and_the_own_first(tmp_path: Path) -> None:
     tiny_model("AlbertForMaskedLM").save_pretrained(tmp_path, safe_serialization=False)
     load = flax_albert.FlaxAlbertForMaskedLM.from_pretrained

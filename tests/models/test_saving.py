@@ -178,6 +178,15 @@ def test_a_subclass_of_a_users_own_saves_and_loads(tmp_path: Path) -> None:
         assert Scorer.from_pretrained(tmp_path / "mlm", outputs=5)(tiny_ids()).shape == (2, 5)
 
 
+def test_a_class_derived_from_one_of_the_seven_is_saved_as_that_one(tmp_path: Path) -> None:
+    class Filler(AlbertForMaskedLM):
+        pass
+
+    Filler(tiny_model("AlbertForMaskedLM").config).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert config["architectures"] == ["AlbertForMaskedLM"]
+
+
 def test_classes_know_each_other(tmp_path: Path) -> None:
     tiny_model("AlbertForMaskedLM").save_pretrained(tmp_path)
     with pytest.warns(UserWarning, match="AlbertForQuestionAnswering"):

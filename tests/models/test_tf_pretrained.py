@@ -51,6 +51,56 @@ def test_what_was_saved_is_loaded(name: str, safe: bool, tmp_path: Path) -> None
     assert loaded.name_or_path == str(tmp_path / "new")
 
 
+@pytest.mark.parametrize("safe", [True, False])
+@pytest.mark.parametrize("name", ["TFAlbertForMultipleChoice", "TFAlbertForMaskedLM"])
+def test_a_class_derived_from_one_of_the_seven_is_that_one(name: str, safe: bool, tmp_path: Path) -> None:
+    base = getattr(tf_albert, name)
+    derived = type("Chooser" if name.endswith("Choice") else "NoMultipleChoice", (base,), {})
+    model = derived(tiny_config())
+    fill(model)
+    ids = np.asarray(tiny_ids(name.removeprefix("TF")))
+    np.testing.assert_array_equal(model(ids).logits, tiny_tf_model(name)(ids).logits)
+    with pytest.raises(InputError, match=r"input_ids must be \[batch, "):
+        model(ids[0])
+    model.save_pretrained(tmp_path, safe_serialization=safe)
+    for loaded in (derived.from_pretrained(tmp_path), base.from_pretrained(tmp_path)):
+        assert_same_weights(model, loaded)
+        assert loaded.config.architectures == [name.removeprefix("TF")]
+
+
+def test_bfloat16_is_kept_in_safetensors(tmp_path: Path) -> None:
+    model = tiny_tf_model("TFAlbertForMaskedLM", dtype="bfloat16")
+    model.save_pretrained(tmp_path, safe_serialization=True)
+    checkpoint = open_checkpoint(tmp_path)
+    assert {raw.dtype for raw in checkpoint.raw_tensors().values()} == {"BF16"}
+    assert checkpoint.config.torch_dtype == "bfloat16"
+    loaded = tf_albert.TFAlbertForMaskedLM.from_pretrained(tmp_path, dtype="bfloat16")
+    assert_same_weights(model, loaded)
+    with pytest.raises(AssertionError):
+        assert_same_weights(tiny_tf_model("TFAlbertForMaskedLM"), loaded)
+
+
+def test_bfloat16_becomes_float32_in_h5_out_loud(tmp_path: Path) -> None:
+    model = tiny_tf_model("TFAlbertForMaskedLM", dtype="bfloat16")
+    with pytest.warns(UserWarning, match="tf_model.h5 holds no bfloat16: weights become float32"):
+        model.save_pretrained(tmp_path)
+    loaded = tf_albert.TFAlbertForMaskedLM.from_pretrained(tmp_path)
+    assert loaded.config.torch_dtype == "float32"
+    for name, value in weights(loaded).items():
+        assert value.dtype == np.float32
+        np.testing.assert_array_equal(value, weights(model)[name].astype(np.float32), err_msg=name)
+    with pytest.raises(AssertionError):
+        assert_same_weights(tiny_tf_model("TFAlbertForMaskedLM"), loaded)
+
+
+def test_stored_weights_are_views() -> None:
+    for dtype in ("float32", "bfloat16"):
+        stored = tf_loading.StoredWeights(tiny_tf_model("TFAlbertModel", dtype=dtype))
+        name = "pooler.weight"
+        assert stored[name].dtype.name == dtype
+        assert np.shares_memory(stored[name], stored[name])
+
+
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_weights_are_exchanged_with_pytorch(task: Task, tmp_path: Path) -> None:
     changes = {"pruned_heads": {0: [1]}, "position_embedding_type": "relative_key", "tie_word_embeddings": False}
@@ -135,6 +185,11 @@ def test_what_cannot_be_saved_is_told(tmp_path: Path) -> None:
         tiny_tf_model(QA, hidden_act=tf.nn.relu).save_pretrained(tmp_path)
     with pytest.raises(CheckpointError, match=r"tf_model.h5 can hold what the reference's TensorFlow models have"):
         tiny_tf_model(QA, position_embedding_type="relative_key").save_pretrained(tmp_path)
+    with pytest.raises(
+        CheckpointError, match=r"every attention head; received pruned_heads=\{0: \[1\]\}; fix: "
+    ) as caught:
+        tiny_tf_model(QA, pruned_heads={0: [1]}).save_pretrained(tmp_path)
+    assert "\n" not in str(caught.value)
     (tmp_path / "file").write_text("", encoding="utf-8")
     for safe in (True, False):
         with pytest.raises(CheckpointError):
