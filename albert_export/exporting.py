@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from albert_export import _interrupts
 from albert_export._imports import resolve
 from albert_export.bundle import Artifact, Bundle, BundleWriter
 from albert_export.calibration import calibration_inputs, calibration_texts
@@ -179,6 +180,7 @@ def export(
         if parity:
             _prove(writer, artifact, checkpoint, allow_random_head=allow_random_head, say=say)
         say("writing the bundle")
+        _interrupts.check()
         return writer.commit()
 
 

@@ -127,7 +127,8 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
     opset = f", opset {artifact['opset']}" if artifact["opset"] is not None else ""
     fixed = ", ".join(f"{axis} {size}" for axis, size in artifact["shapes"].items() if size is not None)
     yield (
-        f"{artifact['file']}: {artifact['target']} {artifact['precision']}, {artifact['layers']} layers{opset}, "
+        f"{artifact['file']}: {artifact['target']} {artifact['precision']}{_calibrated(artifact)}, "
+        f"{artifact['layers']} layers{opset}, "
         f"{human_size(artifact['size'])}{f', fixed {fixed}' if fixed else ''}"
     )
     for direction in ("inputs", "outputs"):
@@ -172,6 +173,12 @@ def _render_aot(figures: Mapping[str, Any]) -> Iterator[str]:
         f"           at least {1e3 * figures['estimated_seconds']:.3g} ms a run, by the chip's published peak "
         f"and bandwidth; nothing was run"
     )
+
+
+def _calibrated(artifact: Mapping[str, Any]) -> str:
+    texts = artifact["facts"].get("calibration_texts")
+    reader = artifact["facts"].get("compat")
+    return f"{'' if texts is None else f' calibrated on {texts} texts'}{'' if reader is None else f' for {reader}'}"
 
 
 def _render_parity(parity: Mapping[str, Any] | None) -> Iterator[str]:

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 import click
 
+from albert_export import _interrupts
 from albert_export._version import __version__
 from albert_export.cli.bundle_commands import inspect_command, parity_command
 from albert_export.cli.convert_command import convert_command
@@ -72,6 +73,7 @@ class Program(Group):
         """As :meth:`click.Group.main`; in standalone mode it never returns."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        _interrupts.remember()
         debug = _debug_asked(sys.argv[1:] if args is None else args)
         try:
             _escape_what_stdout_lacks()

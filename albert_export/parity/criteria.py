@@ -84,7 +84,7 @@ class Criterion:
 CRITERIA = {
     "fp32": Criterion(noise_factor=4.0, scale_factor=1e-6),
     "fp16": Criterion(4.0, 0.1, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.02),
-    "bf16": Criterion(4.0, 0.6, least_snr_db=18.0, least_cosine=0.99, most_flips=0.15, row_factor=0.3),
+    "bf16": Criterion(4.0, 1.0, least_snr_db=15.0, least_cosine=0.98, most_flips=0.25, row_factor=0.3),
     "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, most_flips=0.25, row_factor=0.2),
 }
 

@@ -12,7 +12,7 @@ from tests.packaging.conftest import ROOT
 
 #: The parts of the package, earlier ones first; parts of one row know nothing of each other.
 STAGES = (
-    ("_version", "_text", "_machine", "_native_noise", "_probes", "errors"),
+    ("_version", "_interrupts", "_text", "_machine", "_native_noise", "_probes", "errors"),
     ("_imports", "readers"),
     ("targets",),
     ("_jax", "_tensorflow"),
