@@ -23,7 +23,7 @@ from albert_export.errors import ConfigError
 from albert_export.models.tf_encoder import TFAlbertEmbeddings, TFAlbertMLMHead, TFAlbertSOPHead, TFAlbertTransformer
 from albert_export.models.tf_inputs import refuse_head_mask
 from albert_export.models.tf_layers import Dtype, Linear, dropout, size
-from albert_export.models.tf_losses import classification_losses, example_losses, mean_loss, span_losses
+from albert_export.models.tf_losses import IGNORED, classification_losses, example_losses, mean_loss, span_losses
 from albert_export.models.tf_outputs import (
     TFAlbertForPreTrainingOutput,
     TFBaseModelOutput,
@@ -157,6 +157,7 @@ class TFAlbertForPreTraining(TFAlbertPreTrainedModel):
     """Masked words and sentence order, the two tasks ALBERT is pretrained on."""
 
     label_outputs: ClassVar[Mapping[str, str]] = {"labels": "prediction_logits", "sentence_order_label": "sop_logits"}
+    ignored_label = IGNORED
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         super().__init__(config, dtype=dtype, name=name)
@@ -201,6 +202,7 @@ class TFAlbertForMaskedLM(TFAlbertPreTrainedModel):
     """Which words fit a ``[MASK]``; without pooler."""
 
     label_outputs: ClassVar[Mapping[str, str]] = {"labels": "logits"}
+    ignored_label = IGNORED
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         super().__init__(config, dtype=dtype, name=name)
@@ -246,6 +248,10 @@ class TFAlbertForSequenceClassification(TFAlbertPreTrainedModel):
         self.dropout_rate = config.head_dropout_prob
         self.classifier = Linear(config.hidden_size, config.num_labels, self.dtype_policy, "classifier")
         self.post_init()
+
+    def regresses(self) -> bool:
+        """Return whether labels are numbers to predict: with one label."""
+        return self.num_labels == 1
 
     def call(
         self,
@@ -331,6 +337,7 @@ class TFAlbertForTokenClassification(TFAlbertPreTrainedModel):
     """A label for every token; without pooler."""
 
     label_outputs: ClassVar[Mapping[str, str]] = {"labels": "logits"}
+    ignored_label = "negative"
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         super().__init__(config, dtype=dtype, name=name)

@@ -29,7 +29,6 @@ from albert_export.models.finding import (
     find,
     make_directory,
     new_vocabulary_size,
-    takes_choices,
     task_of,
     write_config,
 )
@@ -109,8 +108,15 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
         """Run the model; arguments as of ``call``, in any of the reference's three forms."""
         inputs = tf_inputs.unpack(self.argument_names(), args, kwargs)
         # before Keras, which rewrites the errors that pass through it
-        tf_inputs.check(self.config, inputs, choices=takes_choices(type(self)))
+        task = task_of(type(self))
+        tf_inputs.check(self.config, inputs, choices=task is not None and "choices" in task.dynamic_axes)
+        if task is not None and not self.regresses():
+            tf_inputs.check_labels(self.config, task, inputs, self.label_outputs, self.ignored_label)
         return super().__call__(**inputs)
+
+    def regresses(self) -> bool:
+        """Return whether labels are numbers to predict, and not classes."""
+        return False
 
     @classmethod
     def argument_names(cls) -> tuple[str, ...]:
