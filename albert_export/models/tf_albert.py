@@ -289,7 +289,7 @@ class TFAlbertForMultipleChoice(TFAlbertPreTrainedModel):
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
         super().__init__(config, dtype=dtype, name=name)
         self.albert = TFAlbertModel(config, dtype=self.dtype_policy, name="albert")
-        self.dropout_rate = config.hidden_dropout_prob  # not the classifier"s own, as in the reference
+        self.dropout_rate = config.hidden_dropout_prob  # not the classifier's own, as in the reference
         self.classifier = Linear(config.hidden_size, 1, self.dtype_policy, "classifier")
         self.post_init()
 
