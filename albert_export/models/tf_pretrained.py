@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from albert_export.checkpoints import write_sharded
-from albert_export.checkpoints.h5_file import write_h5
+from albert_export.checkpoints.h5_writing import write_h5
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.names import row_of
 from albert_export.config import AlbertConfig

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from albert_export import AlbertConfig, AlbertForMaskedLM, AlbertModel
-from albert_export.checkpoints import h5_file, open_checkpoint, read_h5, write_h5
+from albert_export.checkpoints import h5_file, h5_writing, open_checkpoint, read_h5, write_h5
 from albert_export.checkpoints.names import keras_name, name_of_keras, parameters
 from albert_export.errors import CheckpointError, MissingDependencyError, WeightsMismatchError
 from albert_export.tasks import TASKS, get_task
@@ -427,7 +427,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def full(*arguments: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(h5_file, "_write_weight", full)
+    monkeypatch.setattr(h5_writing, "_write_weight", full)
     with pytest.raises(CheckpointError, match=r"must be written whole; received tf_model.h5: No space left on device"):
         write_h5(path, tensors, config=tiny_config(), architecture="TFAlbertForMaskedLM")
     assert path.read_bytes() == before
