@@ -18,9 +18,10 @@ _EVERYTHING, _SILENT = "0", "3"
 def import_tensorflow(*, needed_for: str) -> Any:
     """Import ``tensorflow`` and return it; every import of it in the package comes through here.
 
-    Where ``TF_CPP_MIN_LOG_LEVEL`` is not set, its C++ code is kept silent: what goes wrong in an operation is an
-    exception as well. What it prints while it is imported is let through only at level 0: those lines are written
-    before it reads its level, and JAX sets 1 where the user has set nothing.
+    Where ``TF_CPP_MIN_LOG_LEVEL`` is not set, it is set to 3 for the whole process and those that it starts, so that
+    TensorFlow's C++ code is silent for the caller's own use of it too: what goes wrong in an operation is an exception
+    as well. Who sets the variable before keeps their choice. What it prints while it is imported is let through only at
+    level 0: those lines are written before it reads its level, and JAX sets 1 where the user has set nothing.
 
     Args:
         needed_for: What the user asked for, e.g. ``"exporting to TFLite"``; begins the error's sentence.

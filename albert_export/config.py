@@ -4,36 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from albert_export._config_rules import ACTIVATIONS as ACTIVATIONS
+from albert_export._config_rules import POSITION_EMBEDDING_TYPES as POSITION_EMBEDDING_TYPES
+from albert_export._config_rules import PROBLEM_TYPES as PROBLEM_TYPES
+from albert_export._config_rules import check_fields
 from albert_export.errors import ConfigError
-
-#: Activations of the reference; ``swish`` is the older name of ``silu``.
-ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu", "swish")
-POSITION_EMBEDDING_TYPES = ("absolute", "relative_key", "relative_key_query")
-PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
-
-_SIZES = (
-    "vocab_size",
-    "embedding_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_hidden_groups",
-    "num_attention_heads",
-    "intermediate_size",
-    "inner_group_num",
-    "max_position_embeddings",
-    "type_vocab_size",
-)
-#: Far above any model; a weight of two such sizes can still be counted in 64 bits, which a framework does.
-_LARGEST_SIZE = 10**8
-_PROBABILITIES = ("hidden_dropout_prob", "attention_probs_dropout_prob")
-_TOKEN_IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
-_FLAGS = ("output_attentions", "output_hidden_states", "return_dict", "tie_word_embeddings")
 
 
 class AlbertConfig:
@@ -188,64 +168,7 @@ class AlbertConfig:
         Raises:
             ConfigError: A field breaks its rule; the message names field, rule and value.
         """
-        for name in _SIZES:
-            rule = f"a whole number from 1 to {_LARGEST_SIZE}"
-            _require(name, getattr(self, name), rule, lambda v: _is_int(v) and 1 <= v <= _LARGEST_SIZE)
-        for name in _PROBABILITIES:
-            _require(name, getattr(self, name), "a number from 0 to 1", lambda v: _is_number(v) and 0 <= v <= 1)
-        if self.classifier_dropout_prob is not None:
-            rule = "None or a number from 0 to 1"
-            _require(
-                "classifier_dropout_prob", self.classifier_dropout_prob, rule, lambda v: _is_number(v) and 0 <= v <= 1
-            )
-        for name in _TOKEN_IDS:
-            rule = "None or a whole number of at least 0"
-            _require(name, getattr(self, name), rule, lambda v: v is None or (_is_int(v) and v >= 0))
-        for name in _FLAGS:
-            _require(name, getattr(self, name), "true or false", lambda v: isinstance(v, bool))
-        _require(
-            "initializer_range", self.initializer_range, "a number of at least 0", lambda v: _is_number(v) and v >= 0
-        )
-        _require("layer_norm_eps", self.layer_norm_eps, "a number above 0", lambda v: _is_number(v) and v > 0)
-        _require_one_of("position_embedding_type", self.position_embedding_type, POSITION_EMBEDDING_TYPES)
-        if not callable(self.hidden_act):
-            _require_one_of("hidden_act", self.hidden_act, ACTIVATIONS)
-        if self.problem_type is not None:
-            _require_one_of("problem_type", self.problem_type, PROBLEM_TYPES)
-        self._validate_together()
-
-    def _validate_together(self) -> None:
-        if self.hidden_size % self.num_attention_heads:
-            raise ConfigError(
-                "hidden_size must be a multiple of num_attention_heads",
-                received=f"hidden_size={self.hidden_size}, num_attention_heads={self.num_attention_heads}",
-            )
-        if self.num_hidden_groups > self.num_hidden_layers:
-            raise ConfigError(
-                "num_hidden_groups must be at most num_hidden_layers",
-                received=f"num_hidden_groups={self.num_hidden_groups}, num_hidden_layers={self.num_hidden_layers}",
-            )
-        if self.inner_group_num > self.num_hidden_layers // self.num_hidden_groups:
-            # The reference accepts the configuration and fails in the first forward pass with an IndexError.
-            raise ConfigError(
-                "inner_group_num must be at most num_hidden_layers / num_hidden_groups",
-                received=f"inner_group_num={self.inner_group_num}, num_hidden_layers={self.num_hidden_layers}, "
-                f"num_hidden_groups={self.num_hidden_groups}",
-            )
-        layers = self.num_hidden_groups * self.inner_group_num
-        heads = range(self.num_attention_heads)
-        for layer, pruned in self.pruned_heads.items():
-            if not 0 <= layer < layers or not set(pruned) < set(heads):
-                raise ConfigError(
-                    f"pruned_heads must name layers from 0 to {layers - 1}, and of each some but not all of the heads "
-                    f"from 0 to {len(heads) - 1}",
-                    received=f"{layer}: {pruned}",
-                )
-        if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
-            raise ConfigError(
-                "pad_token_id must be below vocab_size",
-                received=f"pad_token_id={self.pad_token_id}, vocab_size={self.vocab_size}",
-            )
+        check_fields(self)
 
     @property
     def num_labels(self) -> int:
@@ -421,20 +344,3 @@ def _pruned_heads(pruned_heads: Mapping[Any, Any] | None) -> dict[int, list[int]
         return {int(layer): sorted({int(head) for head in heads}) for layer, heads in (pruned_heads or {}).items()}
     except (AttributeError, TypeError, ValueError):
         raise ConfigError("pruned_heads must map layer numbers to lists of heads", received=pruned_heads) from None
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
-
-
-def _require(name: str, value: Any, rule: str, holds: Callable[[Any], bool]) -> None:
-    if not holds(value):
-        raise ConfigError(f"{name} must be {rule}", received=repr(value))  # "32" is no 32
-
-
-def _require_one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    _require(name, value, f"one of {', '.join(allowed)}", lambda v: v in allowed)

@@ -18,7 +18,7 @@ from albert_export import AlbertConfig, convert, load_tokenizer
 from albert_export.builtin import builtin_directory
 from albert_export.checkpoints import open_checkpoint, write_safetensors, write_sharded, write_torch_bin
 from albert_export.checkpoints.formats import FORMATS
-from albert_export.checkpoints.h5_file import write_h5
+from albert_export.checkpoints.h5_writing import write_h5
 from albert_export.checkpoints.raw_tensor import RawTensor, same_bits
 from albert_export.cli.convert_command import FORMATS as NAMES
 from albert_export.errors import (

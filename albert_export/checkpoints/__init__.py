@@ -2,7 +2,8 @@
 
 from albert_export.checkpoints.checkpoint import Checkpoint, Source, WeightFormat
 from albert_export.checkpoints.google_release import find_vocabularies
-from albert_export.checkpoints.h5_file import read_h5, write_h5
+from albert_export.checkpoints.h5_file import read_h5
+from albert_export.checkpoints.h5_writing import write_h5
 from albert_export.checkpoints.matching import Matching, check_shapes, match_names
 from albert_export.checkpoints.msgpack_file import read_msgpack
 from albert_export.checkpoints.msgpack_writing import write_msgpack

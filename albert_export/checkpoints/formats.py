@@ -9,7 +9,7 @@ from typing import Any
 
 from albert_export.checkpoints.checkpoint import WeightFormat
 from albert_export.checkpoints.contents import Contents
-from albert_export.checkpoints.h5_file import write_h5
+from albert_export.checkpoints.h5_writing import write_h5
 from albert_export.checkpoints.msgpack_writing import write_msgpack
 from albert_export.checkpoints.names import tied_names
 from albert_export.checkpoints.safetensors_file import LazyTensors

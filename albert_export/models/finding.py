@@ -19,12 +19,6 @@ def task_of(model: type) -> Task | None:
     return next((task for task in TASKS if names & {task.torch_class, task.tensorflow_class, task.flax_class}), None)
 
 
-def takes_choices(model: type) -> bool:
-    """Return whether the inputs of a model class have an axis of choices after the batch."""
-    task = task_of(model)
-    return task is not None and "choices" in task.dynamic_axes
-
-
 def find(
     model: type,
     name: str | os.PathLike[str] | None,

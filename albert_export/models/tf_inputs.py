@@ -7,7 +7,7 @@ from albert_export.models import _tensorflow_required  # noqa: F401
 # isort: split
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ from albert_export.config import AlbertConfig
 from albert_export.errors import InputError
 from albert_export.models import input_rules
 from albert_export.models.input_rules import Given
+from albert_export.tasks import Task
 
 #: Arguments that are no tensors.
 FLAGS = ("output_attentions", "output_hidden_states", "return_dict", "training")
@@ -93,6 +94,49 @@ def check(config: AlbertConfig, inputs: Mapping[str, Any], *, choices: bool) -> 
             for name, one in given.items()
         }
     input_rules.check_given(config, given)
+
+
+def check_labels(
+    config: AlbertConfig,
+    task: Task,
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, str],
+    ignored: Literal["negative"] | int | None,
+) -> None:
+    """Check that labels are classes that the model scores; only in eager mode.
+
+    TensorFlow tells it in many lines on a CPU, and on a GPU not at all: the loss is NaN there.
+
+    Args:
+        config: Shape of the model.
+        task: The model's task.
+        inputs: What :func:`unpack` gave.
+        outputs: Label that the call takes -> output that is scored against it.
+        ignored: Which label counts not: any negative one, one of them, or none.
+
+    Raises:
+        InputError: A label outside its range.
+    """
+    embeds = inputs.get("inputs_embeds")
+    words: Any = inputs.get("input_ids") if embeds is None else embeds[..., 0]
+    labels = {name: inputs[name] for name in outputs if inputs.get(name) is not None}
+    if not all(isinstance(tensor, tf.__internal__.EagerTensor) for tensor in (words, *labels.values())):
+        return
+    sizes = dict(zip(task.inputs[0].axes, words.shape, strict=True))
+    for name, tensor in labels.items():
+        if "float" in tensor.dtype.name:  # refused by check, but where one label is regressed
+            continue
+        axis = next(spec for spec in task.outputs if spec.name == outputs[name]).axes[-1]
+        size = sizes[axis] if axis in sizes else getattr(config, str(axis))
+        values = tensor.numpy()
+        if ignored is not None:
+            values = values[values >= 0 if ignored == "negative" else values != ignored]
+        if values.size and (values.min() < 0 or values.max() >= size):
+            no_label = "" if ignored is None else f", or {ignored} where none is"
+            raise InputError(
+                f"{name} must lie in [0, {axis}) = [0, {size}){no_label}",
+                received=int(values.min() if values.min() < 0 else values.max()),
+            )
 
 
 def refuse_head_mask(head_mask: object) -> None:

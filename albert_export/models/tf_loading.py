@@ -169,6 +169,7 @@ class StoredWeights(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         tensor = self._variables[name].value.value()
+        array: np.ndarray
         if tensor.dtype == tf.bfloat16:  # Python's buffers have no such numbers; their bits lie in the same memory
             array = np.asarray(memoryview(tf.bitcast(tensor, tf.uint16))).view(tf.bfloat16.as_numpy_dtype)
         else:

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from albert_export.checkpoints import write_sharded
-from albert_export.checkpoints.h5_file import write_h5
+from albert_export.checkpoints.h5_writing import write_h5
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.names import row_of
 from albert_export.config import AlbertConfig
@@ -29,7 +29,6 @@ from albert_export.models.finding import (
     find,
     make_directory,
     new_vocabulary_size,
-    takes_choices,
     task_of,
     write_config,
 )
@@ -109,8 +108,15 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
         """Run the model; arguments as of ``call``, in any of the reference's three forms."""
         inputs = tf_inputs.unpack(self.argument_names(), args, kwargs)
         # before Keras, which rewrites the errors that pass through it
-        tf_inputs.check(self.config, inputs, choices=takes_choices(type(self)))
+        task = task_of(type(self))
+        tf_inputs.check(self.config, inputs, choices=task is not None and "choices" in task.dynamic_axes)
+        if task is not None and not self.regresses():
+            tf_inputs.check_labels(self.config, task, inputs, self.label_outputs, self.ignored_label)
         return super().__call__(**inputs)
+
+    def regresses(self) -> bool:
+        """Return whether labels are numbers to predict, and not classes."""
+        return False
 
     @classmethod
     def argument_names(cls) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from albert_export.models import _tensorflow_required  # noqa: F401
 
 # isort: split
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import keras
 import tensorflow as tf
@@ -27,6 +27,8 @@ class TrainedOnLabels:
 
     #: Label that ``call`` takes -> field of the output that is scored against it.
     label_outputs: ClassVar[Mapping[str, str]] = {}
+    #: Label that counts in no loss: one number, every negative one, or None where all must be classes.
+    ignored_label: ClassVar[Literal["negative"] | int | None] = None
     _trains_on_own_loss = False
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = "auto", metrics: Any = None, **kwargs: Any) -> None:

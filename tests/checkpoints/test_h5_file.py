@@ -1,9 +1,8 @@
-"""tf_model.h5: read as the reference writes it, written as the reference reads it, refused when it is anything else."""
+"""tf_model.h5: read as the reference writes it, written in the same bytes, refused when it is anything else."""
 
 from __future__ import annotations
 
 import gzip
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,22 +13,21 @@ import numpy as np
 import pytest
 import torch
 
-from albert_export import AlbertConfig, AlbertForMaskedLM, AlbertModel
+from albert_export import AlbertConfig, AlbertForMaskedLM
 from albert_export.checkpoints import h5_file, open_checkpoint, read_h5, write_h5
 from albert_export.checkpoints.names import keras_name, name_of_keras, parameters
 from albert_export.errors import CheckpointError, MissingDependencyError, WeightsMismatchError
-from albert_export.tasks import TASKS, get_task
-from tests.checkpoints.tiny import tiny_config, tiny_tensors, write_tiny
+from albert_export.tasks import TASKS
+from tests.checkpoints.h5_files import SIX, WORDS, written
+from tests.checkpoints.tiny import tiny_config
 from tests.golden.seeded_weights import TINY, seeded_weight
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-SIX = {"num_hidden_layers": 6, "num_hidden_groups": 2, "inner_group_num": 2}
 #: Files that transformers 4.37.2 wrote, of models with seeded weights: file -> class, configuration, whether bare.
 REFERENCE: dict[str, tuple[str, dict[str, Any], bool]] = {
     "tf_model_masked_lm.h5.gz": ("TFAlbertForMaskedLM", TINY, False),
     "tf_model_groups.h5.gz": ("TFAlbertModel", {**TINY, **SIX}, True),
 }
-WORDS = "predictions.bias"
 QUERY = "albert.encoder.albert_layer_groups.0.albert_layers.0.attention.query.weight"
 FFN = "albert.encoder.albert_layer_groups.0.albert_layers.0.ffn.weight"
 
@@ -66,15 +64,6 @@ def contents(path: Path) -> dict[str, Any]:
         add("", file)
         file.visititems(add)
     return found
-
-
-def written(directory: Path, task: str = "fill-mask", **changes: Any) -> tuple[Path, dict[str, np.ndarray]]:
-    config = tiny_config(**changes)
-    tensors = tiny_tensors(config, task)
-    directory.mkdir(parents=True, exist_ok=True)
-    config.save_pretrained(directory)
-    write_h5(directory / "tf_model.h5", tensors, config=config, architecture=get_task(task).tensorflow_class)
-    return directory / "tf_model.h5", tensors
 
 
 def place_of(name: str, model: str = "tf_albert_for_masked_lm") -> str:
@@ -371,171 +360,3 @@ def test_without_h5py_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         open_checkpoint(tmp_path)
     with pytest.raises(MissingDependencyError, match=r"writing tf_model.h5 needs the package h5py.*\[convert\]"):
         write_h5(path, tensors, config=tiny_config(), architecture="TFAlbertForMaskedLM")
-
-
-# --- writing
-
-
-@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_every_class_comes_back(task: Any, tmp_path: Path) -> None:
-    path, tensors = written(tmp_path, task.name, **SIX)
-    found = read_h5(path)
-    assert list(found) == sorted(tensors)
-    assert all(np.array_equal(found[name], value) for name, value in tensors.items())
-    before = path.read_bytes()
-    bare = {name.removeprefix("albert."): value for name, value in reversed(tensors.items())}
-    write_h5(path, bare, config=tiny_config(**SIX), architecture=task.torch_class)
-    assert path.read_bytes() == before
-
-
-def test_a_bare_model_may_have_no_pooler(tmp_path: Path) -> None:
-    _, tensors = written(tmp_path, "feature-extraction")
-    bare = {name: value for name, value in tensors.items() if "pooler" not in name}
-    write_h5(tmp_path / "tf_model.h5", bare, config=tiny_config(), architecture="TFAlbertModel")
-    assert list(read_h5(tmp_path / "tf_model.h5")) == sorted(bare)
-
-
-@pytest.mark.parametrize(
-    ("changes", "architecture", "told"),
-    [
-        ({}, "TFAlbertForNothing", "one of the seven classes; received TFAlbertForNothing"),
-        ({}, "TFAlbertForPreTraining", r"missing: \[albert.pooler.bias, .*sop_classifier.classifier.weight\]"),
-        ({}, "TFAlbertForTokenClassification", r"unexpected: \[predictions.LayerNorm.bias,"),
-        ({"hidden_size": 32}, "TFAlbertForMaskedLM", r"of another shape: \[.*ffn.bias|\[24, 16\] against \[24, 32\]"),
-        ({"tie_word_embeddings": False}, "TFAlbertForMaskedLM", "received predictions.decoder.weight; fix: save safe"),
-        ({"position_embedding_type": "relative_key"}, "TFAlbertForMaskedLM", "distance_embedding.weight; fix: save"),
-        (
-            {"pruned_heads": {0: [1]}},
-            "TFAlbertForMaskedLM",
-            r"every attention head; received pruned_heads=\{0: \[1\]\}; f",
-        ),
-    ],
-)
-def test_what_the_reference_could_not_load_is_not_written(
-    changes: dict[str, Any], architecture: str, told: str, tmp_path: Path
-) -> None:
-    tensors = tiny_tensors(tiny_config(), "fill-mask")
-    with pytest.raises(CheckpointError, match=told):
-        write_h5(tmp_path / "tf_model.h5", tensors, config=tiny_config(**changes), architecture=architecture)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, tensors = written(tmp_path)
-    before = path.read_bytes()
-
-    def full(*arguments: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(h5_file, "_write_weight", full)
-    with pytest.raises(CheckpointError, match=r"must be written whole; received tf_model.h5: No space left on device"):
-        write_h5(path, tensors, config=tiny_config(), architecture="TFAlbertForMaskedLM")
-    assert path.read_bytes() == before
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "tf_model.h5"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no limits on the size of files there")
-@pytest.mark.parametrize("limit", [0, 5_000, 50_000])
-def test_a_write_that_the_system_ends_is_told_by_its_reason(limit: int, tmp_path: Path) -> None:
-    import resource
-
-    path, tensors = written(tmp_path)
-    before = path.read_bytes()
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, old[1]))
-    try:
-        with pytest.raises(CheckpointError) as error:
-            write_h5(path, tensors, config=tiny_config(), architecture="TFAlbertForMaskedLM")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    assert "must be written whole; received tf_model.h5: File too large; fix" in str(error.value)
-    assert path.read_bytes() == before
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["config.json", "tf_model.h5"]
-
-
-# --- as a checkpoint
-
-
-def test_a_directory_with_nothing_else(tmp_path: Path) -> None:
-    _, tensors = written(tmp_path, "feature-extraction")
-    checkpoint = open_checkpoint(tmp_path)
-    assert checkpoint.weight_format == "h5"
-    assert checkpoint.shapes() == {name: tensors[name].shape for name in sorted(tensors)}
-    for name, tensor in checkpoint.torch_tensors().items():
-        np.testing.assert_array_equal(tensor.numpy(), tensors[name])
-    model, info = AlbertModel.from_pretrained(tmp_path, output_loading_info=True)
-    assert not any(info.values())
-    for name, tensor in model.state_dict().items():
-        np.testing.assert_array_equal(tensor.numpy(), tensors[f"albert.{name}"])
-
-
-def test_other_formats_come_first_unless_it_is_asked_for(tmp_path: Path) -> None:
-    _, tensors = written(tmp_path, "feature-extraction")
-    others = {name: value + 1 for name, value in tensors.items()}
-    torch.save({name: torch.from_numpy(value) for name, value in others.items()}, tmp_path / "pytorch_model.bin")
-    assert open_checkpoint(tmp_path).weight_format == "torch"
-    write_tiny(tmp_path, "feature-extraction")
-    assert open_checkpoint(tmp_path).weight_format == "safetensors"
-    assert open_checkpoint(tmp_path, formats=["h5", "torch"]).weight_format == "h5"
-    assert open_checkpoint(tmp_path, formats=["torch", "h5"]).weight_format == "torch"
-    (tmp_path / "model.safetensors").unlink()
-    name = "albert.pooler.weight"
-    for from_tf, expected in ((True, tensors), (False, others)):
-        model = AlbertModel.from_pretrained(tmp_path, from_tf=from_tf)
-        np.testing.assert_array_equal(model.pooler.weight.detach().numpy(), expected[name])
-    (tmp_path / "tf_model.h5").unlink()
-    with pytest.raises(CheckpointError, match=r"must have one of tf_model.h5, tf_model.h5.index.json, model.ckpt"):
-        AlbertModel.from_pretrained(tmp_path, from_tf=True)
-
-
-def write_shards(directory: Path) -> dict[str, np.ndarray]:
-    """Write what the reference's ``save_pretrained(max_shard_size=…)`` writes: its shards are flat."""
-    config = tiny_config()
-    config.save_pretrained(directory)
-    tensors = tiny_tensors(config, "fill-mask")
-    stored = {**tensors, "predictions.decoder.bias": tensors[WORDS]}
-    placed: dict[str, str] = {}
-    for number, names in enumerate((sorted(stored)[::2], sorted(stored)[1::2]), start=1):
-        shard = f"tf_model-{number:05d}-of-00002.h5"
-        with h5py.File(directory / shard, "w") as file:
-            for name in names:
-                value = stored[name]
-                transposed = name.endswith(".weight") and (str(keras_name(name)).endswith("/kernel:0"))
-                file[str(keras_name(name))] = value.T if transposed else value
-                placed[f"tf_albert_for_masked_lm/{keras_name(name)}"] = shard
-            file.attrs["layer_names"] = [str(keras_name(name)).encode() for name in names]
-    index = {"metadata": {"total_size": 1}, "weight_map": placed}
-    (directory / "tf_model.h5.index.json").write_text(json.dumps(index))
-    return tensors
-
-
-def test_shards(tmp_path: Path) -> None:
-    tensors = write_shards(tmp_path)
-    checkpoint = open_checkpoint(tmp_path)
-    assert [path.name for path in checkpoint.weight_files] == [f"tf_model-0000{n}-of-00002.h5" for n in (1, 2)]
-    found = checkpoint.numpy_tensors()
-    assert list(found) == sorted(tensors)
-    assert all(np.array_equal(found[name], value) for name, value in tensors.items())
-
-
-def test_shards_that_disagree_with_their_index(tmp_path: Path) -> None:
-    write_shards(tmp_path)
-    shard = tmp_path / "tf_model-00002-of-00002.h5"
-    with h5py.File(shard, "r+") as file:
-        file.attrs["layer_names"] = file.attrs["layer_names"][1:]
-    with pytest.raises(CheckpointError, match="every shard must hold the weights that its index places there"):
-        open_checkpoint(tmp_path)
-    shard.unlink()
-    with pytest.raises(CheckpointError, match=r"without tf_model-00002-of-00002.h5"):
-        open_checkpoint(tmp_path)
-
-
-def test_a_weight_in_two_shards(tmp_path: Path) -> None:
-    write_shards(tmp_path)
-    first, second = (tmp_path / f"tf_model-0000{number}-of-00002.h5" for number in (1, 2))
-    with h5py.File(first) as source, h5py.File(second, "r+") as file:
-        name = source.attrs["layer_names"][0]
-        file[name] = source[name][()]
-        file.attrs["layer_names"] = [*file.attrs["layer_names"], name]
-    with pytest.raises(CheckpointError, match="a weight may be in one shard only"):
-        open_checkpoint(tmp_path)

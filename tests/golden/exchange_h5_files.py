@@ -91,7 +91,7 @@ def read(root: Path) -> list[str]:
     """Read what ``save`` wrote, write it again into ``again``, and return what differs."""
     sys.path.insert(0, str(HERE.parent.parent))
     from albert_export.checkpoints import open_checkpoint
-    from albert_export.checkpoints.h5_file import write_h5
+    from albert_export.checkpoints.h5_writing import write_h5
     from albert_export.checkpoints.matching import canonical_name
 
     wrong: list[str] = []

@@ -160,6 +160,50 @@ def test_floating_labels_are_for_regression() -> None:
             tiny_tf_model("TFAlbertForSequenceClassification")(IDS, labels=several)
 
 
+@pytest.mark.parametrize(
+    ("name", "labels", "told"),
+    [
+        ("ForPreTraining", {"labels": IDS * 61}, r"labels must lie in \[0, vocab_size\) = \[0, 61\), or -100 .*d 61"),
+        (
+            "ForPreTraining",
+            {"sentence_order_label": [0, 2]},
+            r"sentence_order_label must lie in \[0, num_labels\).*d 2",
+        ),
+        ("ForMaskedLM", {"labels": IDS * -1}, "labels must .* received -1"),
+        (
+            "ForSequenceClassification",
+            {"labels": [1, 2]},
+            r"labels must lie in \[0, num_labels\) = \[0, 2\); received 2",
+        ),
+        ("ForSequenceClassification", {"labels": [-100, 0]}, "received -100"),
+        ("ForMultipleChoice", {"labels": [0, 3]}, r"\[0, choices\) = \[0, 3\); received 3"),
+        ("ForTokenClassification", {"labels": IDS * 2}, "or negative where none is; received 2"),
+        (
+            "ForQuestionAnswering",
+            {"start_positions": [0, 1], "end_positions": [1, 7]},
+            r"end_positions .* \[0, 7\); rec",
+        ),
+    ],
+)
+def test_labels_that_no_score_belongs_to(name: str, labels: dict[str, Any], told: str) -> None:
+    model = tiny_tf_model(f"TFAlbert{name}")
+    ids = batch(f"TFAlbert{name}")["input_ids"]
+    label = {"labels": np.ones(ids.shape, np.int64), "sentence_order_label": np.zeros(2, np.int64)}
+    given = {**label, **labels} if name == "ForPreTraining" else labels
+    with pytest.raises(InputError, match=told) as caught:
+        model(ids, **given)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_that_count_not_and_numbers_are_taken() -> None:
+    ignored = np.where(IDS.cumsum(1) % 2, IDS, -100)
+    for name in ("TFAlbertForMaskedLM", "TFAlbertForTokenClassification"):
+        assert np.isfinite(tiny_tf_model(name)(IDS, labels=ignored).loss.numpy()).all()
+        tiny_tf_model(name)(IDS, labels=np.full_like(IDS, -100))
+    assert tiny_tf_model("TFAlbertForTokenClassification")(IDS, labels=ignored // 50).loss.shape == (1,)
+    assert tiny_tf_model("TFAlbertForSequenceClassification", num_labels=1)(IDS, labels=[-7, 9]).loss.shape == (2,)
+
+
 def test_names_that_call_does_not_take() -> None:
     model = tiny_tf_model("TFAlbertModel")
     with pytest.raises(TypeError, match="labels"):
