@@ -19,7 +19,14 @@ from albert_export.graphs.tflite_conversion import convert
 from albert_export.graphs.tflite_file import LARGEST_FILE, write_tflite
 from albert_export.graphs.tflite_graph import StoredWeight, TFLiteGraph, schema
 from albert_export.graphs.tflite_integer import quantize_layers
-from albert_export.graphs.tflite_metadata import ENTRY, append_files, broken_labels, metadata_buffer, packed_files
+from albert_export.graphs.tflite_metadata import (
+    ENTRY,
+    append_files,
+    archive_bytes,
+    broken_labels,
+    metadata_buffer,
+    packed_files,
+)
 from albert_export.graphs.tflite_passes import (
     Pass,
     bind_weights,
@@ -69,7 +76,7 @@ def emit_tflite(
         reader: The program whose form is written; ``layers`` and ``sizes`` are already what it takes.
         vocabulary: SentencePiece model or WordPiece vocabulary to pack behind the model, for TFLite clients.
         metadata: Entries besides tool, version, task, layers and labels.
-        largest: Bytes that the file may have.
+        largest: Bytes that the file may have, with what is packed.
         progress: Gets a line as each stage begins.
 
     Raises:
@@ -92,7 +99,7 @@ def emit_tflite(
     _add_metadata(graph, ENTRY, metadata_buffer(task, files, name=f"ALBERT {task.name}", version=__version__))
     _add_metadata(graph, OWN_ENTRY, _own_metadata(task, config, layers, metadata or {}))
     progress(f"writing {path.name}")
-    write_tflite(graph, path, largest=largest)
+    write_tflite(graph, path, largest=largest, behind=archive_bytes(files))
     # What is packed behind the model is the user's own, and no part of the model.
     sharing = sharing_of(graph, path.stat().st_size)
     sharing.check("writing the file")

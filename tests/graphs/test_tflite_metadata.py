@@ -96,6 +96,16 @@ def test_the_files_lie_behind_a_model_that_still_runs(tmp_path, vocabulary):
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_what_is_packed_counts_among_the_bytes_that_a_file_may_have(tmp_path, vocabulary):
+    model, path = tiny_model(CLASSES), tmp_path / "model.tflite"
+    emit_tflite(model, CLASSES, path, vocabulary=vocabulary)
+    size = path.stat().st_size
+    emit_tflite(model, CLASSES, tmp_path / "fits.tflite", vocabulary=vocabulary, largest=size)
+    with pytest.raises(ExportError, match=f"must have at most {size - 1} bytes; received {size} bytes"):
+        emit_tflite(model, CLASSES, tmp_path / "large.tflite", vocabulary=vocabulary, largest=size - 1)
+    assert not (tmp_path / "large.tflite").exists()
+
+
 def test_inputs_are_described_in_the_order_of_the_file(tmp_path):
     path = tmp_path / "model.tflite"
     emit_tflite(tiny_model(QA), QA, path)
