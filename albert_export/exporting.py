@@ -136,7 +136,7 @@ def export(
         if texts is not None:
             options["calibration"] = _calibration(texts, tokenizer, task_row, sizes)
         if reader is not None:
-            options |= {"reader": reader, "vocabulary": _vocabulary(writer.directory)}
+            options |= {"reader": reader, "vocabulary": _vocabulary(writer.directory, reader)}
         eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
         if fresh:
             say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
@@ -313,9 +313,16 @@ def _put_shared_files(
     return tokenizer
 
 
-def _vocabulary(directory: Path) -> Path | None:
+def _vocabulary(directory: Path, reader: Reader) -> Path:
     """Return the vocabulary that a reader which tokenises by itself is given."""
-    return next((directory / name for name in _VOCABULARIES if (directory / name).is_file()), None)
+    for name in _VOCABULARIES:
+        if (directory / name).is_file():
+            return directory / name
+    raise InputError(
+        f"{reader.title} tokenises with the checkpoint's {' or '.join(_VOCABULARIES)}",
+        received="a checkpoint without either",
+        fix="put its vocabulary beside the weights, or leave compat out",
+    )
 
 
 def _remove_reports(writer: BundleWriter) -> None:

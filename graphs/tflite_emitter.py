@@ -19,7 +19,14 @@ from albert_export.graphs.tflite_conversion import convert
 from albert_export.graphs.tflite_file import LARGEST_FILE, write_tflite
 from albert_export.graphs.tflite_graph import StoredWeight, TFLiteGraph, schema
 from albert_export.graphs.tflite_integer import quantize_layers
-from albert_export.graphs.tflite_metadata import ENTRY, append_files, metadata_buffer, packed_files
+from albert_export.graphs.tflite_metadata import (
+    ENTRY,
+    append_files,
+    archive_bytes,
+    broken_labels,
+    metadata_buffer,
+    packed_files,
+)
 from albert_export.graphs.tflite_passes import (
     Pass,
     bind_weights,
@@ -69,7 +76,7 @@ def emit_tflite(
         reader: The program whose form is written; ``layers`` and ``sizes`` are already what it takes.
         vocabulary: SentencePiece model or WordPiece vocabulary to pack behind the model, for TFLite clients.
         metadata: Entries besides tool, version, task, layers and labels.
-        largest: Bytes that the file may have.
+        largest: Bytes that the file may have, with what is packed.
         progress: Gets a line as each stage begins.
 
     Raises:
@@ -81,6 +88,7 @@ def emit_tflite(
         raise ExportError("calibration serves precision int8", received=precision, fix="choose int8")
     wanted = dict(sizes or {})
     _check_sequence(wanted.get("sequence"), config)
+    files = packed_files(vocabulary, _packed_labels(task, config, reader, progress))
     progress(f"tracing {task.tensorflow_class}, layers {layers}")
     traced = trace(model, task, layers=layers, sizes=wanted)
     progress("converting to TFLite")
@@ -88,12 +96,10 @@ def emit_tflite(
     changed = _run_passes(graph, _pipeline(traced, precision, reader, calibration))
     check_builtin(graph)
     _name_tensors(graph, task, config, traced)
-    labels = [config.id2label[index] for index in sorted(config.id2label)]
-    files = packed_files(vocabulary, labels if task.outputs[-1].axes[-1] == "num_labels" else ())
     _add_metadata(graph, ENTRY, metadata_buffer(task, files, name=f"ALBERT {task.name}", version=__version__))
     _add_metadata(graph, OWN_ENTRY, _own_metadata(task, config, layers, metadata or {}))
     progress(f"writing {path.name}")
-    write_tflite(graph, path, largest=largest)
+    write_tflite(graph, path, largest=largest, behind=archive_bytes(files))
     # What is packed behind the model is the user's own, and no part of the model.
     sharing = sharing_of(graph, path.stat().st_size)
     sharing.check("writing the file")
@@ -123,6 +129,20 @@ def _check_sequence(sequence: int | None, config: AlbertConfig) -> None:
     longest = int(config.max_position_embeddings)
     if sequence is not None and sequence > longest:
         raise ExportError(f"sequence must be at most {longest}, the positions of this model", received=sequence)
+
+
+def _packed_labels(
+    task: Task, config: AlbertConfig, reader: Reader | None, progress: Callable[[str], None]
+) -> list[str]:
+    """Return the labels to pack: none for a task without, nor where they cannot be and no reader asks for them."""
+    if task.outputs[-1].axes[-1] != "num_labels":
+        return []
+    labels = [config.id2label[index] for index in sorted(config.id2label)]
+    broken = broken_labels(labels)
+    if broken and reader is None:
+        progress(f"warning: no labels are packed behind the model: {broken[0]!r} is not one line of text")
+        return []
+    return labels
 
 
 def _loops(config: AlbertConfig) -> list[str]:

@@ -34,16 +34,17 @@ def packed(graph: TFLiteGraph) -> bytearray:
     return bytearray(builder.Output())
 
 
-def write_tflite(graph: TFLiteGraph, path: Path, *, largest: int = LARGEST_FILE) -> None:
+def write_tflite(graph: TFLiteGraph, path: Path, *, largest: int = LARGEST_FILE, behind: int = 0) -> None:
     """Write the model.
 
     Args:
         graph: The model; its weights are read one at a time.
         path: The file to make; it must not exist.
         largest: Bytes that the file may have.
+        behind: Bytes that will be appended to it, and count among them.
 
     Raises:
-        ExportError: The weights do not fit into one flatbuffer.
+        ExportError: The weights, and what comes behind them, do not fit into one file.
     """
     head = packed(graph)
     end = len(head)
@@ -52,10 +53,10 @@ def write_tflite(graph: TFLiteGraph, path: Path, *, largest: int = LARGEST_FILE)
         start = _aligned(end + 4)
         places[index] = start
         end = start + graph.weights[index].nbytes
-    if end > largest:
+    if end + behind > largest:
         raise ExportError(
             f"a TFLite file must have at most {largest} bytes",
-            received=f"{end} bytes",
+            received=f"{end + behind} bytes",
             fix="choose a lower precision, such as fp16 or int8",
         )
     model = schema.Model.GetRootAs(head, 0)

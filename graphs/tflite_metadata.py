@@ -81,11 +81,20 @@ def packed_files(vocabulary: Path | None, labels: Sequence[str]) -> tuple[Packed
             )
         files.append(Packed(vocabulary.name, vocabulary.read_bytes(), "vocabulary"))
     if labels:
-        broken = [label for label in labels if label.splitlines() != [label]]
+        broken = broken_labels(labels)
         if broken:
-            raise ExportError("a label that is packed must be one line of text", received=broken[0])
+            raise ExportError(
+                "a label that is packed must be one line of text",
+                received=repr(broken[0]),
+                fix="rename it in id2label of the checkpoint's config.json",
+            )
         files.append(Packed("labels.txt", "".join(f"{label}\n" for label in labels).encode(), "labels"))
     return tuple(files)
+
+
+def broken_labels(labels: Sequence[str]) -> list[str]:
+    """Return the labels that a file of one label a line cannot hold."""
+    return [label for label in labels if label.splitlines() != [label]]
 
 
 def metadata_buffer(task: Task, files: Sequence[Packed], *, name: str, version: str) -> bytes:
@@ -124,6 +133,14 @@ def metadata_buffer(task: Task, files: Sequence[Packed], *, name: str, version: 
 
 def _output_name(task: Task, name: str) -> str:
     return _SCORES_NAME if task.name == "text-classification" else name
+
+
+def archive_bytes(files: Sequence[Packed]) -> int:
+    """Return the bytes by which :func:`append_files` makes a file longer."""
+    if not files:
+        return 0
+    # A header of 30 bytes and an entry of 46 in the directory, each with the name, for each file; 22 at the end.
+    return 22 + sum(30 + 46 + 2 * len(file.name.encode()) + len(file.data) for file in files)
 
 
 def append_files(path: Path, files: Sequence[Packed]) -> None:

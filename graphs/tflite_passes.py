@@ -210,7 +210,7 @@ def _merge_buffers(graph: TFLiteGraph) -> bool:
             if weight is None and (data is None or not len(data)):
                 tensor.buffer = 0
                 continue
-            key: object = (weight.name, weight.dtype, weight.transposed) if weight is not None else bytes(data)
+            key: object = bytes(data) if weight is None else _stored_as(weight)
             if key not in number:
                 number[key] = len(buffers)
                 buffers.append(schema.BufferT())
@@ -224,6 +224,12 @@ def _merge_buffers(graph: TFLiteGraph) -> bool:
     # Whatever else named a buffer is written when the graph is finished.
     graph.model.metadata, graph.model.metadataBuffer = None, None
     return changed
+
+
+def _stored_as(weight: StoredWeight) -> tuple[object, ...]:
+    """Return what tells apart the data of two forms of one weight."""
+    scales = None if weight.scales is None else weight.scales.tobytes()
+    return weight.name, weight.dtype, weight.transposed, scales
 
 
 def _merge_codes(graph: TFLiteGraph) -> bool:

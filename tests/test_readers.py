@@ -9,6 +9,7 @@ import pytest
 import albert_export
 from albert_export.errors import InputError, UnknownNameError
 from albert_export.readers import MEDIAPIPE, TASK_LIBRARY, choose_reader, reader_layers, reader_sizes
+from tests.checkpoints.tiny import write_tiny
 
 READERS = (TASK_LIBRARY, MEDIAPIPE)
 QA, SEQCLS = "question-answering", "text-classification"
@@ -64,3 +65,24 @@ def test_an_export_takes_the_reader_s_form_and_packs_the_vocabulary(
     assert "spiece.model" in artifact.facts["packed_files"]
     usual = albert_export.export("tflite", task=task, out=tmp_path / "out", parity=False)
     assert usual.select(target="tflite").file == "tflite/model.tflite", "the general form is what is meant"
+
+
+def test_a_reader_needs_a_vocabulary_before_anything_is_traced(tmp_path: Path) -> None:
+    write_tiny(tmp_path / "checkpoint", "text-classification")
+    lines: list[str] = []
+    with pytest.raises(InputError) as raised:
+        albert_export.export(
+            "tflite",
+            model=tmp_path / "checkpoint",
+            task="seqcls",
+            out=tmp_path / "out",
+            compat="task-library",
+            parity=False,
+            progress=lines.append,
+        )
+    assert str(raised.value) == (
+        "TFLite Task Library tokenises with the checkpoint's spiece.model or vocab.txt; "
+        "received a checkpoint without either; fix: put its vocabulary beside the weights, or leave compat out"
+    )
+    assert not any(line.startswith("tracing") for line in lines)
+    assert not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from albert_export import pipeline
 from albert_export.bundle import Bundle
 from tests.cli.conftest import Invoke, Spawn
 from tests.cli.test_program import error_line
@@ -71,8 +72,16 @@ def test_text_is_answered_alike_from_every_target(invoke: Invoke, every_target: 
 
 
 def test_int8_is_run_when_it_is_asked_for(invoke: Invoke, every_target: Path) -> None:
-    result = invoke("run", every_target, *QUESTION, "-q", "--json", "--target", "tflite", "--precision", "int8")
-    assert result.exit_code == 0, result.stderr
+    args = ("run", every_target, *QUESTION, "-q", "--json", "--target", "tflite", "--precision")
+    scores = {}
+    for precision in ("int8", "fp32"):
+        result = invoke(*args, precision)
+        assert result.exit_code == 0, result.stderr
+        scores[precision] = json.loads(result.stdout)["score"]
+    with pipeline(every_target, file="tflite/model_int8.tflite") as ask:
+        expected = ask(question=QUESTION[1], context=QUESTION[3]).score
+    assert scores["int8"] == pytest.approx(expected, rel=1e-6)
+    assert scores["fp32"] != pytest.approx(expected, rel=1e-4)
 
 
 def test_a_bundle_of_several_targets_must_be_told_which(invoke: Invoke, every_target: Path) -> None:

@@ -9,6 +9,7 @@ from albert_export.errors import ExportError
 from albert_export.graphs.tflite_emitter import emit_tflite
 from albert_export.graphs.tflite_graph import TFLiteGraph
 from albert_export.graphs.tflite_metadata import append_files, metadata_buffer, packed_files
+from albert_export.readers import TASK_LIBRARY
 from albert_export.tasks import get_task
 from tests.graphs.tf_models import eager_outputs, inputs, litert_outputs, tiny_model, worst_relative_error
 
@@ -95,6 +96,16 @@ def test_the_files_lie_behind_a_model_that_still_runs(tmp_path, vocabulary):
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_what_is_packed_counts_among_the_bytes_that_a_file_may_have(tmp_path, vocabulary):
+    model, path = tiny_model(CLASSES), tmp_path / "model.tflite"
+    emit_tflite(model, CLASSES, path, vocabulary=vocabulary)
+    size = path.stat().st_size
+    emit_tflite(model, CLASSES, tmp_path / "fits.tflite", vocabulary=vocabulary, largest=size)
+    with pytest.raises(ExportError, match=f"must have at most {size - 1} bytes; received {size} bytes"):
+        emit_tflite(model, CLASSES, tmp_path / "large.tflite", vocabulary=vocabulary, largest=size - 1)
+    assert not (tmp_path / "large.tflite").exists()
+
+
 def test_inputs_are_described_in_the_order_of_the_file(tmp_path):
     path = tmp_path / "model.tflite"
     emit_tflite(tiny_model(QA), QA, path)
@@ -106,6 +117,29 @@ def test_inputs_are_described_in_the_order_of_the_file(tmp_path):
     assert [one.text(0) for one in described.items(2)] == [called[name] for name in names]
     outputs = [graph.main.tensor(index).name.decode() for index in graph.main.raw.outputs]
     assert [one.text(0) for one in described.items(3)] == outputs
+
+
+@pytest.mark.parametrize("label", ["", "two\nlines"])
+def test_labels_that_no_file_can_hold_are_left_out_or_refused_before_tracing(tmp_path, label):
+    model, lines = tiny_model(CLASSES, id2label={0: "no", 1: label, 2: "yes"}), []
+    emitted = emit_tflite(model, CLASSES, tmp_path / "model.tflite", progress=lines.append)
+    assert emitted.facts["packed_files"] == []
+    assert lines[0] == f"warning: no labels are packed behind the model: {label!r} is not one line of text"
+    lines.clear()
+    with pytest.raises(ExportError) as raised:
+        emit_tflite(
+            model,
+            CLASSES,
+            tmp_path / "other.tflite",
+            reader=TASK_LIBRARY,
+            sizes={"batch": 1, "sequence": 8},
+            progress=lines.append,
+        )
+    assert str(raised.value) == (
+        f"a label that is packed must be one line of text; received {label!r}; "
+        "fix: rename it in id2label of the checkpoint's config.json"
+    )
+    assert lines == []
 
 
 def test_what_cannot_be_packed_is_one_error(tmp_path):

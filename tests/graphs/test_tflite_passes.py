@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -197,6 +198,19 @@ def test_equal_constants_are_stored_once():
     before = len(graph.model.buffers)
     assert drop_unused(graph)
     assert len(graph.model.buffers) == before - 1
+
+
+@pytest.mark.parametrize(("other", "count"), [(0.5, 1), (0.25, 2)])
+def test_a_weight_of_other_scales_is_other_data(other, count):
+    graph = converted(lambda x: x * 3.0, spec([2]))
+    stored = weight(np.array([1.0, -3.0], dtype=np.float32))
+    for number, scale in enumerate((0.5, other)):
+        factor = graph.main.add_constant(f"factor_{number}", np.zeros(2, dtype=np.float32))
+        scaled = dataclasses.replace(stored, dtype="int8", scales=np.array([scale], dtype=np.float32))
+        graph.weights[graph.main.tensor(factor).buffer] = scaled
+        graph.main.raw.outputs = [*graph.main.raw.outputs, factor]
+    drop_unused(graph)
+    assert len(graph.weights) == count
 
 
 def test_a_foreign_operator_is_named(dense):
