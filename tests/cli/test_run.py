@@ -152,7 +152,7 @@ def test_a_closed_stdin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ((*QUESTION, "-o", "topk=3"), "did you mean top_k?"),
         ((*QUESTION, "-o", "doc_stride=many"), "doc_stride must be a whole number"),
         (("--question", "", "--context", "x"), "question must not be empty; received ''"),
-        ((*QUESTION, "--device", "tpu"), "device must be"),
+        ((*QUESTION, "--device", "npu"), "device must be"),
         ((*QUESTION, "--device", "cuda:99"), "cuda"),
         ((*QUESTION, "--target", "onx"), "did you mean onnx?"),
         ((*QUESTION, "--precision", "int8"), "onnx/model.onnx (onnx, fp32)"),
