@@ -81,49 +81,49 @@ def shop(rng: Random, held_out: bool) -> Entity:
     return _plain("shop", names.shop_name(rng, held_out), "ORG")
 
 
-def thing(rng: Random, held_out: bool) -> Entity:
+def thing(rng: Random, _held_out: bool) -> Entity:
     """Something that can be carried, bought and lost, mostly with an adjective."""
     noun = rng.choice(words.THINGS)
     return _noun("thing", f"{rng.choice(words.THING_ADJECTIVES)} {noun}" if rng.random() < 0.6 else noun)
 
 
-def job(rng: Random, held_out: bool) -> Entity:
+def job(rng: Random, _held_out: bool) -> Entity:
     """A profession."""
     return _noun("job", rng.choice(words.JOBS))
 
 
-def animal(rng: Random, held_out: bool) -> Entity:
+def animal(rng: Random, _held_out: bool) -> Entity:
     """A pet or farm animal."""
     noun = rng.choice(words.ANIMALS)
     return _noun("animal", f"{rng.choice(words.ANIMAL_ADJECTIVES)} {noun}" if rng.random() < 0.5 else noun)
 
 
-def room(rng: Random, held_out: bool) -> Entity:
+def room(rng: Random, _held_out: bool) -> Entity:
     """A room or a spot in a house."""
     return _noun("room", rng.choice(words.ROOMS))
 
 
-def building(rng: Random, held_out: bool) -> Entity:
+def building(rng: Random, _held_out: bool) -> Entity:
     """A public building or place in a town."""
     return _noun("building", rng.choice(words.BUILDINGS))
 
 
-def vehicle(rng: Random, held_out: bool) -> Entity:
+def vehicle(rng: Random, _held_out: bool) -> Entity:
     """What one travels by; the bare form has no article."""
     noun = rng.choice(words.VEHICLES)
     return Entity("vehicle", {"": noun, "the": f"the {noun}"})
 
 
 def _listed(kind: str, choices: tuple[str, ...]) -> Callable[[Random, bool], Entity]:
-    def make(rng: Random, held_out: bool) -> Entity:
+    def make(rng: Random, _held_out: bool) -> Entity:
         return _plain(kind, rng.choice(choices))
 
     return make
 
 
-def date(rng: Random, held_out: bool) -> Entity:
+def date(rng: Random, _held_out: bool, first_year: int = 1990, last_year: int = 2029) -> Entity:
     """A day with or without its year, in one of several ways to write it; reads well after ``on``."""
-    day, month, year = rng.randint(1, 28), rng.choice(words.MONTHS), rng.randint(1950, 2029)
+    day, month, year = rng.randint(1, 28), rng.choice(words.MONTHS), rng.randint(first_year, last_year)
     ordinal = f"{day}{'th' if 10 < day < 14 else {1: 'st', 2: 'nd', 3: 'rd'}.get(day % 10, 'th')}"
     text = rng.choice(
         (
@@ -138,35 +138,45 @@ def date(rng: Random, held_out: bool) -> Entity:
     return _plain("date", text, "DATE")
 
 
+def brother(rng: Random, held_out: bool) -> Entity:
+    """A man or boy who is only named: no sentence is about him."""
+    return _plain("brother", names.given_name(rng, held_out, male=True), "PER")
+
+
+def hotel(rng: Random, held_out: bool) -> Entity:
+    """A hotel."""
+    return _plain("hotel", names.hotel_name(rng, held_out), "ORG")
+
+
 def pet_name(rng: Random, held_out: bool) -> Entity:
     """The name of an animal; it has no label, as only people's names have one."""
-    return _plain("pet_name", names.given_name(rng, held_out, rng.random() < 0.5))
+    return _plain("pet_name", names.pet_name(rng, held_out))
 
 
-def numeric_date(rng: Random, held_out: bool) -> Entity:
+def numeric_date(rng: Random, _held_out: bool) -> Entity:
     """A date in figures, as forms and labels have it."""
     day, month, year = rng.randint(1, 28), rng.randint(1, 12), rng.randint(1950, 2029)
     text = rng.choice((f"{year}-{month:02}-{day:02}", f"{day:02}.{month:02}.{year}", f"{month}/{day}/{year}"))
     return _plain("numeric_date", text, "DATE")
 
 
-def year(rng: Random, held_out: bool) -> Entity:
+def year(rng: Random, _held_out: bool) -> Entity:
     """A year; reads well after ``in``."""
-    return _plain("year", str(rng.randint(1880, 2029)), "DATE")
+    return _plain("year", str(rng.randint(1960, 2024)), "DATE")
 
 
-def month(rng: Random, held_out: bool) -> Entity:
+def month(rng: Random, _held_out: bool) -> Entity:
     """A month, with or without its year; reads well after ``in``."""
     text = rng.choice(words.MONTHS)
     return _plain("month", f"{text} {rng.randint(1950, 2029)}" if rng.random() < 0.5 else text, "DATE")
 
 
-def weekday(rng: Random, held_out: bool) -> Entity:
+def weekday(rng: Random, _held_out: bool) -> Entity:
     """A day of the week; reads well after ``on``."""
     return _plain("weekday", rng.choice(words.WEEKDAYS), "DATE")
 
 
-def clock(rng: Random, held_out: bool) -> Entity:
+def clock(rng: Random, _held_out: bool) -> Entity:
     """A time of day; reads well after ``at``."""
     hour = rng.randint(1, 12)
     exact = f"{rng.randint(6, 22)}:{rng.randrange(0, 60, 5):02}"
@@ -174,14 +184,14 @@ def clock(rng: Random, held_out: bool) -> Entity:
     return _plain("clock", rng.choice((exact, spoken, f"{words.NUMBERS[hour]} o'clock")))
 
 
-def number(rng: Random, held_out: bool) -> Entity:
+def number(rng: Random, _held_out: bool) -> Entity:
     """A number from two up, as a word or in figures."""
     if rng.random() < 0.6:
         return _plain("number", words.NUMBERS[rng.randint(2, 12)])
     return _plain("number", str(rng.randint(13, 400)))
 
 
-def price(rng: Random, held_out: bool) -> Entity:
+def price(rng: Random, _held_out: bool) -> Entity:
     """A sum of money."""
     return _plain("price", f"{rng.randint(2, 950)} {rng.choice(('euros', 'dollars', 'pounds', 'crowns'))}")
 
@@ -199,8 +209,13 @@ MAKERS: Mapping[str, Callable[[Random, bool], Entity]] = {
     "building": building,
     "vehicle": vehicle,
     "date": date,
+    "birthday": lambda rng, held_out: date(rng, held_out, 1930, 2004),
     "numeric_date": numeric_date,
     "pet_name": pet_name,
+    "brother": brother,
+    "hotel": hotel,
+    "age": lambda rng, _held_out: _plain("age", str(rng.randint(14, 97))),
+    "small_number": lambda rng, _held_out: _plain("small_number", words.NUMBERS[rng.randint(2, 9)]),
     "year": year,
     "month": month,
     "weekday": weekday,
@@ -210,7 +225,10 @@ MAKERS: Mapping[str, Callable[[Random, bool], Entity]] = {
     "goods": _listed("goods", words.GOODS),
     "food": _listed("food", words.FOODS),
     "language": _listed("language", words.LANGUAGES),
-    "instrument": lambda rng, held_out: _noun("instrument", rng.choice(words.INSTRUMENTS)),
+    "instrument": lambda rng, _held_out: _noun("instrument", rng.choice(words.INSTRUMENTS)),
+    "sport": _listed("sport", words.SPORTS),
+    "topic": _listed("topic", words.TOPICS),
+    "furniture": lambda rng, _held_out: _noun("furniture", rng.choice(words.FURNITURE)),
     "hobby": _listed("hobby", words.HOBBIES),
     "subject": _listed("subject", words.SUBJECTS),
     "colour": _listed("colour", words.COLOURS),

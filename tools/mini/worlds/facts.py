@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tools.mini.worlds import facts_people, facts_trade
+from tools.mini.worlds import facts_events, facts_people, facts_things, facts_trade, facts_work
 from tools.mini.worlds.kinds import Kind
 
-KINDS: tuple[Kind, ...] = (*facts_people.KINDS, *facts_trade.KINDS)
+KINDS: tuple[Kind, ...] = (
+    *facts_people.KINDS,
+    *facts_work.KINDS,
+    *facts_trade.KINDS,
+    *facts_things.KINDS,
+    *facts_events.KINDS,
+)

@@ -120,3 +120,19 @@ def shop_name(rng: Random, held_out: bool) -> str:
         return head if rng.random() < 0.4 else f"{head} {rng.choice(parts.SHOP_KINDS)}"
 
     return _on_side(draw, held_out)
+
+
+def hotel_name(rng: Random, held_out: bool) -> str:
+    """A hotel, such as Hotel Marena or Grand Hotel."""
+
+    def draw() -> str:
+        if rng.random() < 0.5:
+            return f"Hotel {_join(rng.choice(parts.ONSETS), rng.choice(parts.TOWN_ENDINGS)).capitalize()}"
+        return f"{rng.choice(parts.HOTEL_HEADS)} {rng.choice(parts.HOTEL_KINDS)}"
+
+    return _on_side(draw, held_out)
+
+
+def pet_name(rng: Random, held_out: bool) -> str:
+    """The name of an animal; no person has one of these."""
+    return _on_side(lambda: rng.choice(parts.PETS), held_out)

@@ -2,8 +2,8 @@
 
 A pattern is a line of English with slots: ``{p}`` takes the value of role ``p``, ``{o:a}`` its form ``a``. For people,
 ``{p}`` may come out as a pronoun where the reader knows who is meant, as may ``{p:o}`` (object) and ``{p:s}``
-(possessive); ``{p:he}``, ``{p:him}``, ``{p:his}`` always do, and ``{p:name}`` never. ``{p~}`` takes a decoy: another value
-of the kind of role ``p``. A leading ``*`` reserves the pattern for the split of new patterns.
+(possessive); ``{p:he}``, ``{p:him}``, ``{p:his}`` always do, and ``{p:name}`` never. ``{p~}`` takes a decoy: another
+value of the kind of role ``p``. A leading ``*`` reserves the pattern for the split of new patterns.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Pattern:
     """A parsed pattern.
 
     Attributes:
-        name: Unique, such as ``works_at.s3``.
+        name: Unique, such as ``works.says3``.
         pieces: Literal text and slots in turn.
         roles: The roles named, in order of first use, without decoys.
         decoys: The roles of which a decoy is named.

@@ -90,8 +90,13 @@ def build(rng: Random, held_out: bool, length: str, kinds: Sequence[Kind] = KIND
             continue
         rng.shuffle(chosen)
         for one in chosen[: rng.randint(2, 4)]:
-            had.add((one.name, kind.group))
-            facts.append(_fact(builder, kind, one, people, facts))
+            if (one.name, kind.group) in had:
+                continue
+            # A second person of a fact counts too: somebody who was sold a lamp must not have bought another.
+            free = [other for other in people if (other.name, kind.group) not in had and other is not one]
+            fact = _fact(builder, kind, one, free, facts)
+            had.update((value.name, kind.group) for value in fact.values.values() if value.kind == "person")
+            facts.append(fact)
     return World(people, tuple(facts[: most + 1])), builder
 
 
@@ -173,11 +178,17 @@ def tell(
         order.sort(key=lambda index: turn[world.facts[index].values["p"].name])
     telling = Telling(rng)
     told: list[Told] = []
-    for index in order:
+    pairs = [(one, other) for one in world.people for other in world.people if one.male != other.male]
+    asides = rng.randint(0, max(1, len(order) // 4)) if pairs else 0
+    aside_at = {rng.randrange(len(order)) for _ in range(asides)}
+    for place, index in enumerate(order):
         fact = world.facts[index]
+        lines = usable(rng.choice(world.facts).kind.asides, False)
+        if place in aside_at and lines:
+            telling.say(rng.choice(lines), dict(zip("pq", rng.choice(pairs), strict=True)), before=before)
         pattern = (forced or {}).get(index) or rng.choice(usable(fact.kind.says, reserved))
         start, end = telling.say(pattern, {**fact.values, **decoys(builder, world, fact, pattern)}, before=before)
         told.append(Told(fact, pattern, start, end))
-        if "j" in pattern.roles:
+        if fact.kind.name == "job":
             telling.descriptions[fact.values["p"].name] = fact.values["j"].name
     return telling, told
