@@ -47,6 +47,10 @@ def _noun(kind: str, noun: str) -> Entity:
     return Entity(kind, {"": f"the {noun}", "a": f"{article(noun)} {noun}", "n": noun})
 
 
+def _adjective(kind: str, text: str) -> Entity:
+    return Entity(kind, {"": text, "a": f"{article(text)} {text}"})
+
+
 def person(rng: Random, held_out: bool, male: bool | None = None) -> Entity:
     """A person; four in five have a family name too."""
     is_male = rng.random() < 0.5 if male is None else male
@@ -228,6 +232,10 @@ MAKERS: Mapping[str, Callable[[Random, bool], Entity]] = {
     "instrument": lambda rng, _held_out: _noun("instrument", rng.choice(words.INSTRUMENTS)),
     "sport": _listed("sport", words.SPORTS),
     "topic": _listed("topic", words.TOPICS),
+    "good": lambda rng, _held_out: _adjective("good", rng.choice(words.GOOD)),
+    "bad": lambda rng, _held_out: _adjective("bad", rng.choice(words.BAD)),
+    "glad": _listed("glad", words.GLAD),
+    "sad": _listed("sad", words.SAD),
     "furniture": lambda rng, _held_out: _noun("furniture", rng.choice(words.FURNITURE)),
     "hobby": _listed("hobby", words.HOBBIES),
     "subject": _listed("subject", words.SUBJECTS),

@@ -128,3 +128,8 @@ TOPICS = _phrases(
     strike, the new baby, the film, the power cut
     """
 )
+
+GOOD = _words("wonderful excellent lovely splendid beautiful great marvellous pleasant perfect fantastic charming superb good delightful")
+BAD = _words("terrible awful dreadful horrible bad unpleasant boring disgusting nasty ugly disappointing hopeless")
+GLAD = _words("happy pleased delighted thrilled content satisfied overjoyed")
+SAD = _words("unhappy angry annoyed furious upset disappointed dissatisfied")
