@@ -42,7 +42,9 @@ def exact_match(answer: str, accepted: list[str]) -> bool:
 
 def _types(question: str) -> tuple[re.Pattern[str], ...]:
     asked = question.lower()
-    if re.match(r"(since |on |in |at |until )?(when|which day|what day|which year|what year|what time|which month)", asked):
+    if re.match(
+        r"(since |on |in |at |until )?(when|which day|what day|which year|what year|what time|which month)", asked
+    ):
         return _TIME, _NAME
     if "how many" in asked or "how much" in asked or "how old" in asked or "number" in asked or "age" in asked.split():
         return _AMOUNT, _NAME
@@ -58,6 +60,15 @@ def answer(question: str, context: str) -> str:
     for pattern in _types(question):
         for match in pattern.finditer(best):
             span = match[0].removesuffix("'s")
-            if not asked.intersection(words(span)) and not span.lower() in {"he", "she", "it", "the", "at", "on", "in", "not"}:
+            if not asked.intersection(words(span)) and not span.lower() in {
+                "he",
+                "she",
+                "it",
+                "the",
+                "at",
+                "on",
+                "in",
+                "not",
+            }:
                 return span
     return ""

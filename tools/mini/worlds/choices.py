@@ -7,26 +7,30 @@ from typing import Any
 
 from tools.mini.worlds import order, questions
 from tools.mini.worlds import world as worlds
+from tools.mini.worlds.entities import Entity
 from tools.mini.worlds.patterns import Telling, render
-from tools.mini.worlds.scripts import SCRIPTS
 
-FACT_SHARE = 0.4
+FACT_SHARE = 0.35
 """How many items ask for a fact; the others ask how a story goes on."""
 
 
 def item(rng: Random, held_out: bool, new_patterns: bool, length: str) -> dict[str, Any]:
     """A prompt with four choices, one of them right."""
     while True:
-        made = _fact(rng, held_out, new_patterns, length) if rng.random() < FACT_SHARE else None
-        made = made or _story(rng, held_out, new_patterns)
-        choices, right = made["choices"], made["choices"][0]
-        if len(set(choices)) == 4:
-            rng.shuffle(choices)
-            return {**made, "label": choices.index(right)}
+        if rng.random() < FACT_SHARE:
+            made = _fact(rng, held_out, new_patterns, length)
+        else:
+            made = _story(rng, held_out, new_patterns)
+        if made is None or len(set(made["choices"])) < 4:
+            continue
+        right = made["choices"][0]
+        rng.shuffle(made["choices"])
+        return {**made, "label": made["choices"].index(right)}
 
 
 def _fact(rng: Random, held_out: bool, new_patterns: bool, length: str) -> dict[str, Any] | None:
-    world, builder = worlds.build(rng, held_out, length)
+    """A paragraph with a question; the choices are of one kind, and as many as possible stand in the paragraph."""
+    world, builder = worlds.build(rng, held_out, "long" if length == "long" else "short")
     chosen = questions.choose(rng, world, new_patterns)
     if chosen is None:
         return None
@@ -46,20 +50,28 @@ def _fact(rng: Random, held_out: bool, new_patterns: bool, length: str) -> dict[
 
 
 def _story(rng: Random, held_out: bool, new_patterns: bool) -> dict[str, Any]:
-    script, values, steps = order.draw(rng, held_out, new_patterns)
+    """The beginning of a story; the wrong choices come from other stories, or say again how this one began."""
+    builder = worlds.Builder(rng, held_out)
+    script, values = order.draw(builder, new_patterns)
     telling = Telling(rng)
+    steps = order.wordings(rng, script)
     cut = rng.randint(1, len(steps) - 1)
     for step in steps[:cut]:
         telling.say(step, values)
     prompt = telling.text
     start, end = telling.say(steps[cut], values)
-    right = telling.text[start:end]
-    wrong = []
-    for other in rng.sample([one for one in SCRIPTS if one.name != script.name and one.reserved <= new_patterns], 3):
-        builder = worlds.Builder(rng, held_out)
-        borrowed = {role: builder.draw(kind) for role, kind in other.roles.items()} | {"p": values["p"]}
+    choices = [telling.text[start:end]]
+    if rng.random() < 0.3:
+        choices.append(render(rng.choice([one for one in script.steps[0] if one is not steps[0]]), values, rng))
+    others = [one for one in order.SCRIPTS if one.name != script.name and one.reserved <= new_patterns]
+    for other in rng.sample(others, 4 - len(choices)):
+        borrowed: dict[str, Entity] = dict(values)
+        for role, kind in other.roles.items():
+            # People and things of this story take part in the wrong endings, too.
+            if role not in borrowed or borrowed[role].kind != kind:
+                borrowed[role] = builder.person_like(not values["p"].male) if kind == "person" else builder.draw(kind)
         telling = Telling(rng)
         telling.say(steps[0], values)
-        at, end = telling.say(rng.choice(other.steps[rng.randint(1, len(other.steps) - 1)]), borrowed)
-        wrong.append(telling.text[at:end])
-    return {"prompt": prompt, "choices": [right, *wrong], "pattern": f"{script.name}.{cut}"}
+        start, end = telling.say(rng.choice(other.steps[rng.randint(1, len(other.steps) - 1)]), borrowed)
+        choices.append(telling.text[start:end])
+    return {"prompt": prompt, "choices": choices, "pattern": f"{script.name}.{cut}"}

@@ -5,42 +5,62 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from tools.mini.worlds.entities import Entity
 from tools.mini.worlds.facts import KINDS
 from tools.mini.worlds.kinds import Kind
-from tools.mini.worlds.patterns import render, usable
+from tools.mini.worlds.patterns import Pattern, render, usable
 from tools.mini.worlds.world import Builder
 
+SCORES = (5, 5, 4, 3, 2, 1, 0, 0)
+"""How often each score is drawn."""
 
-def item(rng: Random, held_out: bool, new_patterns: bool, length: str) -> dict[str, Any]:
+
+def item(rng: Random, held_out: bool, new_patterns: bool, _length: str) -> dict[str, Any]:
     """Two sentences and how alike they are, from 0 to 5.
 
-    5: the same fact in other words; 3: the same person and kind of fact, another value; 2: the same kind of fact about
-    somebody else; 1: another fact about the same person; 0: neither person nor kind in common.
+    5: the same fact in other words; 4: the same fact, one sentence saying more of it; 3: the same person and kind of
+    fact, other values; 2: the same kind of fact about somebody else; 1: another fact about the same person; 0: neither
+    person nor kind in common.
     """
     builder = Builder(rng, held_out)
-    kind = rng.choice(KINDS)
-    score = rng.choice((5.0, 5.0, 3.0, 2.0, 1.0, 0.0))
-    says = [say for say in kind.says if not say.decoys]
-    values = _values(builder, kind)
-    first = rng.choice([say for say in usable(says, new_patterns)] or says)
-    second_kind = kind if score >= 2 else rng.choice([one for one in KINDS if one.group != kind.group])
-    if score == 5:
-        others = [say for say in usable(says, None if new_patterns else False) if say.name != first.name]
-        others = [say for say in others if set(say.roles) == set(first.roles)] or others
-        second, other = rng.choice(others), values
-    else:
-        candidates = [say for say in second_kind.says if not say.decoys]
-        second = rng.choice(usable(candidates, None if new_patterns else False))
-        other = _values(builder, second_kind)
-        if score in (1.0, 3.0):
-            other = {**other, "p": values["p"]}
-    return {
-        "text": render(first, values, rng),
-        "text_pair": render(second, other, rng),
-        "score": score,
-        "pattern": f"{first.name} {second.name}",
-    }
+    while True:
+        wanted = rng.choice(SCORES)
+        kind = rng.choice(KINDS)
+        first = rng.choice(_plain(kind, new_patterns))
+        values = _values(builder, kind)
+        others = None if new_patterns else False
+        if wanted >= 4:
+            alike = wanted == 5
+            says = [say for say in _plain(kind, others) if (set(say.roles) == set(first.roles)) == alike]
+            second_values = values
+        else:
+            second_kind = kind if wanted >= 2 else rng.choice([one for one in KINDS if one.group != kind.group])
+            says = _plain(second_kind, others)
+            second_values = _values(builder, second_kind)
+            if wanted in (1, 3):
+                second_values["p"] = values["p"]
+        says = [say for say in says if say.name != first.name]
+        if says:
+            second = rng.choice(says)
+            return {
+                "text": render(first, values, rng),
+                "text_pair": render(second, second_values, rng),
+                "score": float(wanted),
+                "pattern": f"{first.name} {second.name}",
+            }
 
 
-def _values(builder: Builder, kind: Kind) -> dict[str, Any]:
-    return {role: builder.draw(entity_kind) for role, entity_kind in kind.roles.items()}
+def _plain(kind: Kind, reserved: bool | None) -> list[Pattern]:
+    """Statements without decoys: with them, two sentences would differ in what is false, too."""
+    return [say for say in usable(kind.says, reserved) if not say.decoys] or [
+        say for say in kind.says if not say.decoys and not say.reserved
+    ]
+
+
+def _values(builder: Builder, kind: Kind) -> dict[str, Entity]:
+    values: dict[str, Entity] = {"p": builder.draw("person")}
+    for role, entity_kind in kind.roles.items():
+        if role not in values:
+            person = entity_kind == "person"
+            values[role] = builder.person_like(not values["p"].male) if person else builder.draw(entity_kind)
+    return values
