@@ -21,6 +21,7 @@ _TIME = re.compile(
 _AMOUNT = re.compile(rf"\d+(?: (?:euros|dollars|pounds|crowns))?|\b(?:{_NUMBERS})\b")
 _NAME = re.compile(r"[A-Z][\w&']*(?: (?:&|[A-Z][\w']*))*")
 _NOUN = re.compile(r"\b(?:the|an?) (?:[a-z]+ )?[a-z]+")
+_SMALL = frozenset(("he", "she", "it", "the", "at", "on", "in", "not", "for", "from", "first"))
 _ARTICLES = frozenset(("a", "an", "the"))
 
 
@@ -60,15 +61,6 @@ def answer(question: str, context: str) -> str:
     for pattern in _types(question):
         for match in pattern.finditer(best):
             span = match[0].removesuffix("'s")
-            if not asked.intersection(words(span)) and not span.lower() in {
-                "he",
-                "she",
-                "it",
-                "the",
-                "at",
-                "on",
-                "in",
-                "not",
-            }:
+            if not asked.intersection(words(span)) and span.lower() not in _SMALL:
                 return span
     return ""

@@ -19,7 +19,7 @@ KINDS = (
         *{p} saw {t} in {m}, after a long way by {v}.
         *In {m}, {v:the} brought {p:o} to {t}.
         ask t:
-        Where did {p} go?
+        Where did {p} travel?
         Where did {p} travel in {m}?
         Which town did {p} go to by {v}?
         Where did {p} spend some days?
@@ -35,7 +35,7 @@ KINDS = (
         In which month did {p} travel to {t}?
         *When did {p} see {t}?
         ask p:
-        Who went to {t}?
+        Who travelled to {t}?
         Who travelled to {t} in {m}?
         Who took {v:the} to {t}?
         *Who spent some days in {t}?
@@ -191,6 +191,7 @@ KINDS = (
         aside:
         {q:name} never answers when {p:name} calls.
         """,
+        group="speech",
     ),
     kind(
         "wrote",
@@ -263,7 +264,7 @@ KINDS = (
         aside:
         {q:name} was late for a concert, and {p:name} had to wait.
         """,
-        group="concert",
+        group="music",
     ),
     kind(
         "talk",
@@ -300,6 +301,7 @@ KINDS = (
         aside:
         {q:name} was told by {p:name} when to speak and when not.
         """,
+        group="speech",
     ),
     kind(
         "appointment",

@@ -154,7 +154,7 @@ KINDS = (
         {p} first tried {l~}, but then learned {l}.
         {l} is the language that {p} speaks with the neighbours.
         *{p} knows {l} better than any other foreign language.
-        *{p} studies {l} in the evening.
+        *{p} takes {l} lessons in the evening.
         ask l:
         Which language does {p} know?
         What language does {p} speak?
@@ -211,11 +211,11 @@ KINDS = (
         What is {p:s} brother called?
         Who is {p:s} brother?
         What is the name of {p:s} brother?
-        *How is the brother of {p} called?
+        *What is the brother of {p} called?
         ask p:
         Whose brother is {n}?
         Who has a brother called {n}?
-        *Who is the brother or sister of {n}?
+        *Who has {n} as a brother?
         aside:
         {q:name} has never met the brother of {p:name}.
         """,
@@ -325,6 +325,7 @@ KINDS = (
         aside:
         {p:name} and {q:name} like to hear music, but no instrument is loud enough for them.
         """,
+        group="music",
     ),
     kind(
         "colour",
@@ -368,7 +369,7 @@ KINDS = (
         What is wrong with {p}?
         Why does {p} stay at home?
         What does {p} suffer from?
-        What did the doctor find with {p}?
+        What is the matter with {p}?
         *Why can't {p} come?
         ask p:
         Who has {x}?

@@ -289,7 +289,7 @@ KINDS = (
         """
         {p} painted {o} {c}.
         {p} made {o} {c} with a little paint.
-        {o} is {c} since {p} painted it.
+        {o} has been {c} since {p} painted it.
         {p} did not paint {o} {c~} but {c}.
         {p} painted {o} {c~} at first, but then {c}.
         {p} wanted to paint {o~} {c}, but painted {o}.

@@ -12,7 +12,7 @@ KINDS = (
         {p} bought {o:a} at {s} for {m}.
         {p} went to {s} and bought {o:a} for {m}.
         At {s}, {p} paid {m} for {o:a}.
-        {p} found {o:a} at {s} and took it home for {m}.
+        {p} saw {o:a} at {s} and took it home for {m}.
         {p~:name} did not buy {o} at {s}; {p:name} did, for {m}.
         {p} looked at {o~:a}, but then bought {o:a} at {s}.
         {p} did not buy {o~:a} at {s} but {o:a}.
@@ -27,12 +27,12 @@ KINDS = (
         What did {p} get at {s}?
         What did {s} sell to {p}?
         What did {p} pay {m} for?
-        What did {p} find at {s}?
+        What did {p} choose at {s}?
         *What did {p} take home from {s}?
         ask s:
         Where did {p} buy {o}?
         Which shop sold {o} to {p}?
-        In which shop did {p} find {o}?
+        In which shop did {p} get {o}?
         Where is {p:s} {o:n} from?
         *Which shop did {p} get {o} from?
         ask m:
@@ -125,7 +125,7 @@ KINDS = (
         aside:
         {q:name} asked {p:name} who could lend or borrow such things.
         """,
-        group="transfer",
+        group="trade",
     ),
     kind(
         "gave",
@@ -164,7 +164,7 @@ KINDS = (
         aside:
         {q:name} asked {p:name} what one could give as a present.
         """,
-        group="transfer",
+        group="trade",
     ),
     kind(
         "ordered",
@@ -243,11 +243,11 @@ KINDS = (
         {p} cooked {e} for {q:name} on {w}.
         On {w}, {p} made {e} for {q:name}.
         {q:name} came to dinner on {w}, and {p} served {q:him} {e}.
-        {p} had promised {q:name} {e~}, but on {w} there was {e}.
+        {p} had promised {q:name} {e~}, but on {w} cooked {e}.
         On {w}, {q:name} ate {e} at {p:s} table.
         {p} did not make {e} for {q~:name} but for {q:name}, and that on {w}.
         *{p} invited {q:name} on {w} and put {e} on the table.
-        *There was {e} when {q:name} was {p:s} guest on {w}.
+        *{p} served {e} when {q:name} was {p:his} guest on {w}.
         ask e:
         What did {p} cook for {q}?
         What did {p} make on {w}?

@@ -224,6 +224,7 @@ KINDS = (
         aside:
         {q:name} and {p:name} talked about firms and who founded them.
         """,
+        group="firm",
     ),
     kind(
         "leads",
@@ -255,6 +256,7 @@ KINDS = (
         aside:
         {q:name} would never be led by {p:name}.
         """,
+        group="firm",
     ),
     kind(
         "opened_shop",

@@ -66,7 +66,7 @@ CLAUSES = {
         {q:name} made {p:o} laugh all evening
         {p} would go back to {h} at any time
         {p} smiled when {q:name} came to {t}
-        {p} said that {e} at {s} was not {bd} but {gd}
+        {p} said that {e} at {s} did not taste {bd} but {gd}
         {p} did not find {o} {bd}; {p:he} found it {gd}
         there was nothing {bd} about {h}, {p} wrote
         {p} gave {s} five stars out of five
@@ -109,7 +109,7 @@ CLAUSES = {
         {q:name} made {p:o} cry that evening
         {p} would never go back to {h}
         {p} wept when {q:name} left {t}
-        {p} said that {e} at {s} was not {gd} but {bd}
+        {p} said that {e} at {s} did not taste {gd} but {bd}
         {p} did not find {o} {gd}; {p:he} found it {bd}
         there was nothing {gd} about {h}, {p} wrote
         {p} gave {s} one star out of five
@@ -151,7 +151,7 @@ CLAUSES = {
         {p} found {t} neither {gd} nor {bd}
         {p} moved from {t} to another town on {d}
         {v:the} from {t} came at {k}
-        {p} did not say whether {e} was {gd} or {bd}
+        {p} did not say whether {e} tasted {gd} or {bd}
         {p} carried {o} from {b} to {s}
         {q:name} lent {p:o} {o:a} on {w}
         {p} was at {b} until {k}

@@ -10,12 +10,11 @@ from typing import Any
 from tools.mini.worlds import passages
 
 _WORD = re.compile(r"[A-Za-z]+")
-PREDICTABLE = frozenset(
-    (
-        "a an the in on at to of for with by from and but not as is was has did does had it he she him her his for who "
-        "where when than into there then be been would will could after before so they them their"
-    ).split()
-)
+_FUNCTION_WORDS = """
+    a an the in on at to of for with by from and but not as is was has did does had it he she him her his who where when
+    than into there then be been would will could after before so they them their
+    """
+PREDICTABLE = frozenset(_FUNCTION_WORDS.split())
 """Words that grammar and meaning of a sentence give away, with their part of speech, or nearly so."""
 REPEATED_SHARE = 0.3
 """How many items mask a word that stands in the paragraph once more."""

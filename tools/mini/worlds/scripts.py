@@ -31,10 +31,15 @@ def script(name: str, roles: str, lines: str, *, reserved: bool = False) -> Scri
     Args:
         name: Unique.
         roles: Such as ``p=person o=thing``.
-        lines: A step a line, its wordings parted by ``|``.
+        lines: A step a line; a line after ``|`` is another wording of the step before it.
         reserved: Only for the split of new patterns.
     """
-    steps = [[one.strip() for one in line.split("|")] for line in lines.strip().splitlines()]
+    steps: list[list[str]] = []
+    for line in map(str.strip, lines.strip().splitlines()):
+        if line.startswith("|"):
+            steps[-1].append(line.removeprefix("|").strip())
+        else:
+            steps.append([line])
     return Script(
         name,
         dict(role.split("=") for role in roles.split()),

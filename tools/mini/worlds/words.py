@@ -130,8 +130,8 @@ TOPICS = _phrases(
 )
 
 GOOD = _words(
-    "wonderful excellent lovely splendid beautiful great marvellous pleasant perfect fantastic charming superb good delightful"
+    "wonderful excellent lovely splendid beautiful great marvellous pleasant perfect fantastic charming superb good"
 )
 BAD = _words("terrible awful dreadful horrible bad unpleasant boring disgusting nasty ugly disappointing hopeless")
-GLAD = _words("happy pleased delighted thrilled content satisfied overjoyed")
+GLAD = _words("happy pleased delighted thrilled content satisfied")
 SAD = _words("unhappy angry annoyed furious upset disappointed dissatisfied")

@@ -47,12 +47,16 @@ class Builder:
         self._taken: set[str] = set()
 
     def draw(self, kind: str) -> Entity:
-        """A value of a kind whose words no other value of the world has."""
+        """A value of a kind, whose words no other value has unless nearly all of the kind are taken."""
+        return self.draw_new(kind) or MAKERS[kind](self.rng, self.held_out)
+
+    def draw_new(self, kind: str) -> Entity | None:
+        """A value of a kind whose words no other value has, or None where none was found."""
         for _ in range(40):
             entity = MAKERS[kind](self.rng, self.held_out)
             if self._free(entity):
                 return entity
-        return entity
+        return None
 
     def people(self, count: int) -> tuple[Entity, ...]:
         """People with different names."""
@@ -95,12 +99,15 @@ def build(rng: Random, held_out: bool, length: str, kinds: Sequence[Kind] = KIND
             # A second person of a fact counts too: somebody who was sold a lamp must not have bought another.
             free = [other for other in people if (other.name, kind.group) not in had and other is not one]
             fact = _fact(builder, kind, one, free, facts)
+            if fact is None:
+                continue
             had.update((value.name, kind.group) for value in fact.values.values() if value.kind == "person")
             facts.append(fact)
     return World(people, tuple(facts[: most + 1])), builder
 
 
-def _fact(builder: Builder, kind: Kind, about: Entity, people: Sequence[Entity], facts: Sequence[Fact]) -> Fact:
+def _fact(builder: Builder, kind: Kind, about: Entity, people: Sequence[Entity], facts: Sequence[Fact]) -> Fact | None:
+    """A fact about a person, or None where no value is left that another fact does not have."""
     rng = builder.rng
     values: dict[str, Entity] = {"p": about}
     alike = [fact for fact in facts if fact.kind.name == kind.name]
@@ -114,7 +121,10 @@ def _fact(builder: Builder, kind: Kind, about: Entity, people: Sequence[Entity],
         elif alike and len(kind.roles) > 2 and rng.random() < 0.15:
             values[role] = rng.choice(alike).values[role]
         else:
-            values[role] = builder.draw(entity_kind)
+            drawn = builder.draw_new(entity_kind)
+            if drawn is None:
+                return None
+            values[role] = drawn
     return Fact(kind, values)
 
 
