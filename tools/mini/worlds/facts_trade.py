@@ -19,7 +19,7 @@ KINDS = (
         {s} sold {p:o} {o:a} for {m}.
         {p} went to {s} to look for {o~:a}. In the end {p:he} bought {o:a}.
         {p} bought {o:a} at {s}. It cost {m}.
-        {p:s} new {o:n} is from {s} and cost {m}.
+        {p:s} {o:n} is from {s} and cost {m}.
         *{p} came home from {s} with {o:a} that cost {m}.
         *{o:a} for {m} was all that {p} bought at {s}.
         ask o:

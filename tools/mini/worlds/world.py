@@ -11,7 +11,7 @@ from tools.mini.worlds.facts import KINDS
 from tools.mini.worlds.kinds import Fact, Kind
 from tools.mini.worlds.patterns import Pattern, Telling, usable
 
-LENGTHS: Mapping[str, tuple[int, int]] = {"short": (3, 5), "normal": (3, 8), "long": (14, 24)}
+LENGTHS: Mapping[str, tuple[int, int]] = {"short": (2, 5), "normal": (3, 7), "long": (9, 17)}
 """Fewest and most facts of a paragraph, by length."""
 
 
@@ -103,7 +103,7 @@ def build(rng: Random, held_out: bool, length: str, kinds: Sequence[Kind] = KIND
                 continue
             had.update((value.name, kind.group) for value in fact.values.values() if value.kind == "person")
             facts.append(fact)
-    return World(people, tuple(facts[: most + 1])), builder
+    return World(people, tuple(facts[:most])), builder
 
 
 def _fact(builder: Builder, kind: Kind, about: Entity, people: Sequence[Entity], facts: Sequence[Fact]) -> Fact | None:
