@@ -8,7 +8,7 @@ from typing import Any
 from tools.mini.worlds.entities import Entity
 from tools.mini.worlds.facts import KINDS
 from tools.mini.worlds.kinds import Kind
-from tools.mini.worlds.patterns import Pattern, render, usable
+from tools.mini.worlds.patterns import Pattern, Telling, render, usable
 from tools.mini.worlds.world import Builder
 
 SCORES = (5, 5, 4, 3, 2, 1, 0, 0)
@@ -18,7 +18,7 @@ SCORES = (5, 5, 4, 3, 2, 1, 0, 0)
 def item(rng: Random, held_out: bool, new_patterns: bool, _length: str) -> dict[str, Any]:
     """Two sentences and how alike they are, from 0 to 5.
 
-    5: the same fact in other words; 4: the same fact, one sentence saying more of it; 3: the same person and kind of
+    5: the same fact in other words; 4: the same, and another fact about the person; 3: the same person and kind of
     fact, other values; 2: the same kind of fact about somebody else; 1: another fact about the same person; 0: neither
     person nor kind in common.
     """
@@ -30,8 +30,7 @@ def item(rng: Random, held_out: bool, new_patterns: bool, _length: str) -> dict[
         values = _values(builder, kind)
         others = None if new_patterns else False
         if wanted >= 4:
-            alike = wanted == 5
-            says = [say for say in _plain(kind, others) if (set(say.roles) == set(first.roles)) == alike]
+            says = [say for say in _plain(kind, others) if set(say.roles) == set(first.roles)]
             second_values = values
         else:
             second_kind = kind if wanted >= 2 else rng.choice([one for one in KINDS if one.group != kind.group])
@@ -42,9 +41,14 @@ def item(rng: Random, held_out: bool, new_patterns: bool, _length: str) -> dict[
         says = [say for say in says if say.name != first.name]
         if says:
             second = rng.choice(says)
+            telling = Telling(rng)
+            telling.say(second, second_values)
+            if wanted == 4:
+                more = rng.choice([one for one in KINDS if one.group != kind.group])
+                telling.say(rng.choice(_plain(more, others)), {**_values(builder, more), "p": values["p"]})
             return {
                 "text": render(first, values, rng),
-                "text_pair": render(second, second_values, rng),
+                "text_pair": telling.text,
                 "score": float(wanted),
                 "pattern": f"{first.name} {second.name}",
             }
