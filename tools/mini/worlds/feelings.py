@@ -29,10 +29,10 @@ def _join(rng: Random, join: Pattern, first: Pattern, second: Pattern) -> Patter
     """Two clauses about the same person, mostly about different things; whichever is told later has pronouns."""
     if rng.random() < 0.6:
         second = renamed(second, {role: f"{role}2" for role in second.roles if role != "p"})
-    if join.roles[0] == "1":
-        second = as_pronoun(second, "p")
-    else:
-        first = as_pronoun(first, "p")
+    earlier, later = (first, second) if join.roles[0] == "1" else (second, first)
+    if "p" in earlier.roles:
+        later = as_pronoun(later, "p")
+    first, second = (earlier, later) if join.roles[0] == "1" else (later, earlier)
     return splice(join, {"1": first, "2": second})
 
 

@@ -41,9 +41,9 @@ FAMILIES = _words(
     Hansen Harper Hart Hayes Heller Henning Hoffman Holm Holt Horvath Hughes Ibsen Ivanov Jansen Jensen Joshi Kaplan
     Keller Kemp Khan King Klein Kovacs Kramer Kumar Lambert Lang Larsen Lehmann Lindgren Lopez Lund Lynch Madsen
     Marin Marsh Martins Mason Meyer Mills Moreau Moreno Moss Murphy Nash Nguyen Nolan Norris Novak Nowak Olsen
-    Ortega Osborne Owens Palmer Park Parker Patel Perez Petrov Pike Porter Price Quinn Ramos Reed Reyes Rhodes Rossi
+    Ortega Osborne Owens Palmer Parker Patel Perez Petrov Pike Quinn Ramos Reed Reyes Rhodes Rossi
     Roth Sanders Santos Sato Schmidt Shaw Silva Singh Sloan Soto Stein Stone Sutter Svensson Tanaka Thorne Torres
-    Tucker Turner Valdez Vance Varga Vidal Vogel Wagner Walsh Ward Watts Weaver Weber Webster Weiss Wells West
+    Tucker Turner Valdez Vance Varga Vidal Vogel Wagner Walsh Ward Watts Weber Webster Weiss Wells West
     Winter Wolf Wood Yamada Yilmaz York Zeller Zhang
     """
 )
@@ -96,7 +96,7 @@ TOWNS = _words(
     Cairo Calgary Cardiff Chicago Cork Dakar Dallas Delhi Denver Dresden Dublin Durban Florence Galway Geneva Genoa
     Ghent Glasgow Hamburg Hanoi Havana Helsinki Istanbul Jakarta Kyoto Lagos Leeds Leipzig Lima Lisbon Liverpool
     Ljubljana London Lyon Madrid Malmo Manchester Marseille Melbourne Milan Montreal Moscow Munich Nairobi Naples
-    Nice Osaka Oslo Ottawa Oxford Paris Perth Porto Prague Quito Riga Rome Rotterdam Salzburg Santiago Seattle Seoul
+    Nantes Osaka Oslo Ottawa Oxford Paris Perth Porto Prague Quito Riga Rome Rotterdam Salzburg Santiago Seattle Seoul
     Seville Sofia Stockholm Sydney Tallinn Tokyo Toronto Trieste Tunis Turin Utrecht Valencia Venice Verona Vienna
     Vilnius Warsaw York Zagreb Zurich
     """
@@ -203,3 +203,5 @@ PETS = _words(
     Truffle Twinkle Velvet Waffles Whiskers Wiggles Woolly Zorro
     """
 )
+NO_NAMES = frozenset(("Garden", "Hamster", "Older"))
+"""Words that the syllables happen to make."""

@@ -25,7 +25,7 @@ def is_held_out(name: str) -> bool:
 def _on_side(draw: Callable[[], str], held_out: bool) -> str:
     while True:
         name = draw()
-        if is_held_out(name) == held_out:
+        if is_held_out(name) == held_out and name not in parts.NO_NAMES:
             return name
 
 

@@ -47,7 +47,7 @@ ANIMALS = _words(
 ANIMAL_ADJECTIVES = _words("brown black white grey young old small big spotted lame shy friendly")
 ROOMS = _words(
     """
-    kitchen garden cellar attic garage bathroom bedroom hallway office balcony shed study pantry laundry barn
+    kitchen garden cellar attic garage bathroom bedroom hallway office shed study pantry laundry barn
     workshop garret library
     """
 )

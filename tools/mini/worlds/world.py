@@ -70,12 +70,21 @@ class Builder:
                 return entity
 
     def _free(self, entity: Entity) -> bool:
-        keys = set(entity.name.lower().removeprefix("the ").split()) if entity.label else {entity.name.lower()}
-        if entity.label == "DATE":
-            keys = {entity.name.lower()}
-        if self._taken & keys:
+        """Take an entity's words unless another has them.
+
+        Nobody shares a given or family name. A lamp without an adjective is the only lamp of its world, because *the
+        lamp* would be the red lamp, too; a red and a blue one may meet.
+        """
+        name = entity.name.lower().removeprefix("the ")
+        checked = taken = {name}
+        if entity.label == "PER":
+            checked = taken = set(name.split())
+        elif entity.kind in ("thing", "animal"):
+            *adjective, noun = name.split()
+            checked, taken = ({name, noun}, {name, f"some {noun}"}) if adjective else ({noun, f"some {noun}"},) * 2
+        if self._taken & checked:
             return False
-        self._taken |= keys
+        self._taken |= taken
         return True
 
 
