@@ -31,16 +31,16 @@ LOOKS = {"held_out": 100, "new_patterns": 100}
 
 #: (task, length; None for the usual one) -> training items.
 COUNTS: Counts = {
-    ("question-answering", "short"): 100_000,
-    ("question-answering", None): 110_000,
-    ("question-answering", "long"): 4_000,
-    ("token-classification", None): 25_000,
-    ("text-classification", None): 30_000,
-    ("multiple-choice", None): 10_000,
-    ("fill-mask", None): 15_000,
-    ("pretraining", None): 25_000,
+    ("question-answering", "short"): 80_000,
+    ("question-answering", None): 80_000,
+    ("question-answering", "long"): 3_000,
+    ("token-classification", None): 30_000,
+    ("text-classification", None): 50_000,
+    ("multiple-choice", None): 20_000,
+    ("fill-mask", None): 22_000,
+    ("pretraining", None): 24_000,
     ("feature-extraction", None): 20_000,
-    ("words", None): 10_000,
+    ("words", None): 8_000,
 }
 
 
@@ -112,9 +112,13 @@ def trained(work: Path, run: Path, counts: Counts, training: Training, shape: Ma
 def main() -> int:
     """Run the stages."""
     parser = argparse.ArgumentParser(description="Make albert-mini.")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "mini", help="where training set and checkpoints go")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "mini", help="where training set and checkpoints go"
+    )
     parser.add_argument("--run", default="run", help="name of this training in the work directory")
-    parser.add_argument("--out", type=Path, default=ROOT / "albert_export" / "builtin" / "mini", help="where the files go")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "albert_export" / "builtin" / "mini", help="where the files go"
+    )
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where figures and the curve go")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other settings of the training")
     parser.add_argument("--shape", nargs="*", default=[], metavar="NAME=N", help="other sizes of the model")
@@ -136,7 +140,7 @@ def main() -> int:
     if not arguments.train_only:
         from tools.mini.finishing import finish
 
-        finish(weights, work / "vocabulary", work / "data", counts, arguments.out, arguments.docs, shape)
+        finish(weights, work, counts, arguments.out, arguments.docs, shape)
     return 0
 
 

@@ -136,6 +136,12 @@ def assemble(
         for place, task in enumerate(tasks):
             if task == "words" or (task == "pretraining" and chance.random() < 0.5):
                 masker.mask(ids[place], words[place], widths[place], chance)
+            elif task == "question-answering" and chance.random() < 0.5:
+                # Texts of questions teach words besides; question and answer stay whole.
+                second = int(np.argmax(types[place] == 1))
+                first, last = (int(label) for label in sources[place][0].labels[sources[place][1]])
+                kept = np.r_[0:second, first : last + 1]
+                masker.mask(ids[place], words[place], widths[place], chance, share=0.06, kept=kept)
     # Some rows stand elsewhere: positions that no generated text reaches are trained too.
     shifts = np.where(chance.random(shape[0]) < 0.3, chance.integers(0, 512 - shape[1] + 1, shape[0]), 0)
     positions = np.minimum(shifts[:, None] + np.arange(shape[1])[None, :], 511)

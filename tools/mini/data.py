@@ -29,7 +29,7 @@ Counts: TypeAlias = Mapping[tuple[str, str | None], int]
 SHARD = 5000
 PROCESSES = 2
 #: Length of texts -> the part of the training over which its items are spread: short ones first, long ones last.
-SPELLS = {"short": (0.0, 0.6), "": (0.15, 1.0), "long": (0.5, 1.0)}
+SPELLS = {"short": (0.0, 0.6), "": (0.1, 1.0), "long": (0.5, 1.0)}
 
 
 @cache
@@ -75,7 +75,7 @@ def fingerprint(task: str, item: Mapping[str, Any]) -> int:
 
 
 def _make_shard(directory: Path, vocabulary: Path, task: str, count: int, seed: int, length: str | None) -> Path:
-    path = directory / f"{task}{'' if length is None else '-' + length}-{seed}.npz"
+    path = directory / f"{task}{'' if length is None else '-' + length}-{seed}x{count}.npz"
     if path.exists():
         return path
     options = {} if length is None else {"length": length}
@@ -97,7 +97,7 @@ def _make_shard(directory: Path, vocabulary: Path, task: str, count: int, seed: 
     return path
 
 
-def make(directory: Path, vocabulary: Path, counts: Counts, seed: int) -> list[Path]:
+def make(directory: Path, vocabulary: Path, counts: Counts, seed: int, processes: int = PROCESSES) -> list[Path]:
     """Make the shards that are not there yet; return the paths of all.
 
     Args:
@@ -105,6 +105,7 @@ def make(directory: Path, vocabulary: Path, counts: Counts, seed: int) -> list[P
         vocabulary: Directory of the tokenizer's files.
         counts: How many items of what.
         seed: The shards' seeds are derived from it.
+        processes: How many make them; 1 for this one.
     """
     directory.mkdir(parents=True, exist_ok=True)
     jobs = [
@@ -112,12 +113,10 @@ def make(directory: Path, vocabulary: Path, counts: Counts, seed: int) -> list[P
         for (task, length), count in counts.items()
         for first in range(0, count, SHARD)
     ]
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        made = [
-            pool.submit(_make_shard, directory, vocabulary, task, count, own, length)
-            for task, count, own, length in jobs
-        ]
-        return [future.result() for future in made]
+    if processes == 1:
+        return [_make_shard(directory, vocabulary, *job) for job in jobs]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return [future.result() for future in [pool.submit(_make_shard, directory, vocabulary, *job) for job in jobs]]
 
 
 def load(paths: list[Path]) -> list[Rows]:

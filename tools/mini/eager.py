@@ -97,7 +97,9 @@ def head_weights(model: MiniModel, task: str) -> dict[str, Tensor]:
     return {f"{name}.{part}": tensor for part, tensor in model.heads[task].state_dict().items()}
 
 
-def product_model(encoder: Mapping[str, Tensor], head: Mapping[str, Tensor], config: AlbertConfig, task: str) -> nn.Module:
+def product_model(
+    encoder: Mapping[str, Tensor], head: Mapping[str, Tensor], config: AlbertConfig, task: str
+) -> nn.Module:
     """Return the product's own model of a task with the given weights, all of which must find their place.
 
     Args:

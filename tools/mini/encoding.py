@@ -98,7 +98,9 @@ def encode_items(tokenizer: AlbertTokenizerFast, task: str, items: Iterable[Mapp
     """
     listed = list(items)
     pairs = [pair for item in listed for pair in texts_of(task, item)]
-    encodings = tokenizer.backend_tokenizer.encode_batch([text if pair is None else (text, pair) for text, pair in pairs])
+    encodings = tokenizer.backend_tokenizer.encode_batch(
+        [text if pair is None else (text, pair) for text, pair in pairs]
+    )
     starts = np.zeros(len(encodings) + 1, dtype=np.int64)
     np.cumsum([len(encoding) for encoding in encodings], out=starts[1:])
     if len(encodings) and np.diff(starts).max() > 512:
@@ -158,9 +160,7 @@ def answer_tokens(encoding: Any, start: int, answer: str) -> tuple[int, int]:
     return inside[0], inside[-1]
 
 
-def entity_labels(
-    encoding: Any, text: str, entities: Sequence[Mapping[str, Any]]
-) -> npt.NDArray[np.int16]:
+def entity_labels(encoding: Any, text: str, entities: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int16]:
     """Return a label of :data:`TOKEN_LABELS` for each token: B for the first of an entity, I for the others.
 
     What the tokenizer put around the text counts in no loss.

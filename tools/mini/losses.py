@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 
 #: Weight of one item's loss.
 WEIGHTS = {
-    "question-answering": 1.5,
-    "token-classification": 1.0,
-    "text-classification": 0.7,
-    "multiple-choice": 1.0,
-    "fill-mask": 0.7,
-    "pretraining": 0.7,
+    "question-answering": 1.2,
+    "token-classification": 1.2,
+    "text-classification": 1.5,
+    "multiple-choice": 2.0,
+    "pretraining": 1.5,
     "feature-extraction": 1.0,
-    "words": 0.7,
-    "hints": 1.0,
+    "masks": 0.8,
+    "hints": 0.7,
 }
 #: Weight of the loss of a round before the last, for what is read off tokens.
 EARLY = 0.3
@@ -51,7 +50,9 @@ def batch_losses(model: MiniModel, batch: Batch) -> dict[str, Tensor]:
         elif task == "token-classification":
             tags = torch.from_numpy(batch.tokens)[index]
             loss = _sum_of_means(model.heads[task](last[index]).float(), tags)
-            losses[task] = loss + EARLY * _sum_of_means(model.heads[task](states[len(states) // 2 - 1][index]).float(), tags)
+            losses[task] = loss + EARLY * _sum_of_means(
+                model.heads[task](states[len(states) // 2 - 1][index]).float(), tags
+            )
         elif task == "feature-extraction":
             losses[task] = _similarity(last[index], mask[index], labels[:, 0])
         elif task == "text-classification":

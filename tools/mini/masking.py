@@ -31,7 +31,16 @@ class Masker:
         self._mask_id = mask_id
         self._first_word = max(special) + 1
 
-    def mask(self, ids: Ints, words: Ints, width: int, chance: np.random.Generator) -> None:
+    def mask(
+        self,
+        ids: Ints,
+        words: Ints,
+        width: int,
+        chance: np.random.Generator,
+        *,
+        share: float = SHARE,
+        kept: Ints | None = None,
+    ) -> None:
         """Hide words of one row, in place.
 
         Args:
@@ -39,12 +48,16 @@ class Masker:
             words: Filled with the true id where a word is hidden, ``[S]``; elsewhere left alone.
             width: Tokens of the row; what follows is padding.
             chance: Draws the words.
+            share: Part of the words that is hidden; at least one is.
+            kept: Tokens that stay as they are.
         """
         real = ids[:width]
         special = np.isin(real, self._special)
+        if kept is not None:
+            special[kept] = True
         # A piece belongs to the word that the last beginning piece began.
         word = np.cumsum(self._begins[real] | special)
-        chosen = np.flatnonzero(chance.random(int(word[-1]) + 1) < SHARE)
+        chosen = np.flatnonzero(chance.random(int(word[-1]) + 1) < share)
         hidden = np.isin(word, chosen) & ~special
         if not hidden.any():
             open_places = np.flatnonzero(~special)

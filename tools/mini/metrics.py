@@ -34,7 +34,9 @@ def word_f1(answer: str, gold: Sequence[str]) -> float:
     return max(against(text) for text in gold)
 
 
-def entity_f1(found: Sequence[Collection[tuple[int, int, str]]], gold: Sequence[Collection[tuple[int, int, str]]]) -> float:
+def entity_f1(
+    found: Sequence[Collection[tuple[int, int, str]]], gold: Sequence[Collection[tuple[int, int, str]]]
+) -> float:
     """Return F1 of whole entities over all texts; one is right when start, end and kind are.
 
     Args:

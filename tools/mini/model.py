@@ -43,6 +43,11 @@ def mini_config(vocab_size: int, **changes: int) -> AlbertConfig:
     )
 
 
+#: What each head begins with: how many positions on it looks (None: at equal words), the first of the six frequencies
+#: that it compares, and how sharply it looks.
+BEGINNINGS = ((None, 0, 0.77), (-1, 0, 2.0), (1, 0, 2.0), (0, 3, 1.4), (None, 0, 0.77))
+
+
 class MiniModel(nn.Module):
     """One encoder and the heads of all tasks; the parts are those of the product's own classes.
 
@@ -84,7 +89,8 @@ class MiniModel(nn.Module):
         """Begin with heads that see equal words and neighbours, which a small model otherwise takes long to find.
 
         Words and positions begin in dimensions of their own. Two heads ask for what they are asked for, so that equal
-        words find each other (after Trockman and Kolter, arXiv:2305.09828); two ask for the position before and behind.
+        words find each other (after Trockman and Kolter, arXiv:2305.09828); others ask for the position before and
+        behind, and for those around, which are mostly of the same sentence.
         """
         config = self.config
         E, D, K = config.embedding_size, config.hidden_size, config.hidden_size // config.num_attention_heads
@@ -101,17 +107,17 @@ class MiniModel(nn.Module):
         basis_DE = nn.init.orthogonal_(torch.empty(D, E))
         encoder.embedding_hidden_mapping_in.weight.copy_(basis_DE * math.sqrt(D / E))
         attention = encoder.albert_layer_groups[0].albert_layers[0].attention
-        for head, kind in enumerate(("equal", "equal", -1, 1)[: max(0, config.num_attention_heads - 1)]):
+        for head, (kind, first, gain) in enumerate(BEGINNINGS[: max(0, config.num_attention_heads - 1)]):
             rows = slice(head * K, head * K + K)
-            if kind == "equal":
-                look_KD = 0.77 * torch.randn(K, W) / math.sqrt(W) @ basis_DE[:, :W].T
+            if kind is None:
+                look_KD = gain * torch.randn(K, W) / math.sqrt(W) @ basis_DE[:, :W].T
                 attention.query.weight[rows], attention.key.weight[rows] = look_KD, look_KD
             else:
-                used = min(6, P // 2, K // 2)
+                used = max(0, min(6, P // 2 - first, K // 2))
                 look_KD = torch.zeros(K, D)
-                look_KD[: 2 * used] = 2.0 * basis_DE[:, W : W + 2 * used].T
+                look_KD[: 2 * used] = gain * basis_DE[:, W + 2 * first : W + 2 * (first + used)].T
                 attention.key.weight[rows] = look_KD
-                attention.query.weight[rows] = turned(look_KD, frequencies[:used] * kind)
+                attention.query.weight[rows] = turned(look_KD, frequencies[first : first + used] * kind)
 
     def states(self, ids_BS: Tensor, types_BS: Tensor, mask_BS: Tensor, positions_BS: Tensor) -> tuple[Tensor, ...]:
         """Return what each round of the shared layer gives, ``[B,S,D]`` each, the last one last."""

@@ -36,13 +36,13 @@ class Training:
     """
 
     tokens: int = 4096
-    peak: float = 1e-3
-    warmup: int = 150
+    peak: float = 1.2e-3
+    warmup: int = 200
     clip: float = 1.0
     seed: int = 5
     steps: int | None = None
     report: int = 50
-    look: int = 400
+    look: int = 750
 
 
 def batches(data: Sequence[Rows], masker: Masker, training: Training) -> tuple[int, Iterator[Batch]]:
@@ -104,7 +104,7 @@ def train(
             group["lr"] = learning_rate(step, steps, peak=training.peak, warmup=training.warmup)
         with torch.autocast("cpu", torch.bfloat16):
             losses = batch_losses(model, batch)
-        total = torch.stack([WEIGHTS.get(task, WEIGHTS["words"]) * loss for task, loss in losses.items()]).sum() / items
+        total = torch.stack([WEIGHTS[task] * loss for task, loss in losses.items()]).sum() / items
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip)
         optimizer.step()
@@ -112,7 +112,11 @@ def train(
         tokens += int(batch.mask.sum())
         for task, loss in losses.items():
             sums[task] = sums.get(task, 0.0) + float(loss.detach())
-            many = len(batch.labels[task]) if task in batch.labels else int(((batch.words >= 0) if task == "masks" else batch.hints[..., 0] >= 0).any(axis=1).sum())
+            many = (
+                len(batch.labels[task])
+                if task in batch.labels
+                else int(((batch.words >= 0) if task == "masks" else batch.hints[..., 0] >= 0).any(axis=1).sum())
+            )
             totals[task] = totals.get(task, 0) + many
         if (step + 1) % training.report == 0:
             means = {task: round(sums[task] / totals[task], 4) for task in sorted(sums)}

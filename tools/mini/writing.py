@@ -60,7 +60,9 @@ def write_weights(directory: Path, model: MiniModel, figures: Mapping[str, Mappi
     (directory / "heads").mkdir(parents=True, exist_ok=True)
     encoder = {f"albert.{name}": tensor.detach().half() for name, tensor in model.albert.state_dict().items()}
     write_safetensors(directory / "encoder.safetensors", encoder)
-    (directory / "config.json").write_text(task_config(model.config, "feature-extraction").to_json_string(), encoding="utf-8")
+    (directory / "config.json").write_text(
+        task_config(model.config, "feature-extraction").to_json_string(), encoding="utf-8"
+    )
     for task in HEADS:
         weights = {name: tensor.detach().half() for name, tensor in head_weights(model, task).items()}
         if weights:
