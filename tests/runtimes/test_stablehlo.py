@@ -144,12 +144,24 @@ def test_buckets_pad_and_cut_back(task: str, exported: Exported) -> None:
         assert bucketed.describe()["buckets"] == list(bucketed.buckets)
 
 
+def test_rows_without_a_real_token_are_not_padded(exported: Exported) -> None:
+    directory = exported("qa", "stablehlo")
+    with load(directory, device="cpu") as plain, load(directory, device="cpu", buckets=[8]) as bucketed:
+        assert isinstance(bucketed, StableHloRuntime)
+        feed = {"input_ids": IDS, "attention_mask": [[1, 1, 1, 1], [0, 0, 0, 0]]}
+        expected, found = plain.run(**feed), bucketed.run(**feed)
+        for name, array in expected.items():
+            np.testing.assert_allclose(found[name], array, atol=1e-5)
+        padded = plain.run(**{name: np.pad(value, [(0, 0), (0, 4)]) for name, value in feed.items()})
+        assert np.abs(padded["start_logits"][1, :4] - expected["start_logits"][1]).max() > 1e-3
+
+
 def test_the_lengths_of_buckets() -> None:
     assert bucket_lengths("powers", longest=512, fixed=None) == (16, 32, 64, 128, 256, 512)
     assert bucket_lengths("powers", longest=100, fixed=None) == (16, 32, 64, 100)
     assert bucket_lengths("powers", longest=12, fixed=None) == (12,)
     assert bucket_lengths([64, 16, 64], longest=100, fixed=None) == (16, 64, 100)
-    for buckets in ([], [0], [101], [1.5], "power", [True]):
+    for buckets in ([], [0], [101], [1.5], "power", [True], 64):
         with pytest.raises(InputError, match="buckets must be"):
             bucket_lengths(buckets, longest=100, fixed=None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="exported with 12"):
