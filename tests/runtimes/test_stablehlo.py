@@ -91,6 +91,19 @@ def test_the_second_start_compiles_nothing(exported: Exported, tmp_path: Path) -
     assert Path(first[3]).is_relative_to(tmp_path / "cache")
 
 
+def test_a_program_that_was_not_written_whole_is_kept_anew(exported: Exported, tmp_path: Path) -> None:
+    own = {"ALBERT_EXPORT_CACHE": str(tmp_path / "cache")}
+    whole = started(exported("qa", "stablehlo"), **own)
+    kept = [path for path in (tmp_path / "cache" / "jax").iterdir() if path.name.startswith("jit_call-")]
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:100])
+    again = [started(exported("qa", "stablehlo"), **own) for _ in range(3)]
+    assert [each[2:] for each in again] == [whole[2:]] * 3
+    assert int(again[0][1]) > 0
+    assert int(again[2][1]) == 0
+
+
 def test_the_user_s_own_choice_of_cache_stays(exported: Exported, tmp_path: Path) -> None:
     own = {"ALBERT_EXPORT_CACHE": str(tmp_path / "cache"), "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "mine")}
     assert started(exported("qa", "stablehlo"), **own)[3] == str(tmp_path / "mine")
@@ -304,6 +317,15 @@ def test_weights_that_are_damaged_or_others(bundle: Bundle, files: Path) -> None
         opened(bundle, files)
     with pytest.raises(BundleError, match="without their file"):
         opened(bundle, files, weights=None)
+
+
+@pytest.mark.parametrize("named", ["../../secret.safetensors", "/secret", "..", "", 5, ["weights.safetensors"]])
+def test_a_manifest_that_names_other_weights(named: Any, bundle: Bundle) -> None:
+    (artifact,) = bundle.manifest.artifacts
+    StableHloRuntime.open(bundle, artifact, device="cpu").close()
+    changed = dataclasses.replace(artifact, facts={**artifact.facts, "weights": named})
+    with pytest.raises(BundleError, match=r"names for model\.jax must be one of its files"):
+        StableHloRuntime.open(bundle, changed, device="cpu")
 
 
 def test_a_device_without_the_memory(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
