@@ -54,7 +54,7 @@ def generate(task: str, split: str, count: int, seed: int, *, length: str = "nor
     _check(split, length)
     make = _MAKERS[task]
     for number in range(count):
-        rng = Random(f"{task}/{split}/{length}/{seed}/{number}")  # noqa: S311: not for secrets
+        rng = Random(f"{task}/{split}/{length}/{seed}/{number}")
         made = make(rng, split != "train", split == "new_patterns", length)
         yield {"id": f"{task}/{split}/{length}/{seed}/{number}", **made}
 
@@ -67,5 +67,5 @@ def sentences(split: str, count: int, seed: int, *, length: str = "normal") -> I
     """
     _check(split, length)
     for number in range(count):
-        rng = Random(f"sentences/{split}/{length}/{seed}/{number}")  # noqa: S311: not for secrets
+        rng = Random(f"sentences/{split}/{length}/{seed}/{number}")
         yield passages.passage(rng, split != "train", split == "new_patterns", length)[0]
