@@ -61,7 +61,7 @@ def trained(work: Path, run: Path, counts: Counts, training: Training, shape: Ma
     from tools.mini import data, vocabulary
     from tools.mini.eager import eager_pipeline
     from tools.mini.evaluation import FIGURE, figures
-    from tools.mini.masking import Masker, word_beginnings
+    from tools.mini.masking import Masker
     from tools.mini.model import MiniModel, mini_config
     from tools.mini.train import save, train
 
@@ -102,8 +102,7 @@ def trained(work: Path, run: Path, counts: Counts, training: Training, shape: Ma
 
     run.mkdir(parents=True, exist_ok=True)
     (run / "log.jsonl").unlink(missing_ok=True)
-    masker = Masker(word_beginnings(tokenizer), (0, 1, 2, 3, 4), 4)
-    train(model, sets, masker, training, look=look, directory=run, say=say)
+    train(model, sets, Masker.of(tokenizer), training, look=look, directory=run, say=say)
     save(model, weights)
     say("trained")
     return weights

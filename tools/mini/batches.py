@@ -17,8 +17,6 @@ from tools.mini.masking import Masker
 
 Ints = npt.NDArray[np.int64]
 
-#: Tasks whose rows are pairs in which the second text is read in the light of the first.
-PAIRS = ("question-answering", "multiple-choice")
 #: Id of the full stop: the fifth of the user-defined signs, which follow the five special pieces.
 FULL_STOP = 9
 #: Part of the items that is learnt in batches of half the tokens.
@@ -40,7 +38,7 @@ class Batch:
         words: Piece to predict at each token, ``[B,S]``; :data:`IGNORED` where none is.
         hints: For pairs of texts, 0 or 1 for each token of the second in three layers: whether its piece stands in the
             first text; whether it and its neighbour on the left stand there as neighbours; whether its sentence has
-            the answer. ``[B,S,3]``; :data:`IGNORED` elsewhere.
+            the answer, or it belongs to the right choice. ``[B,S,3]``; :data:`IGNORED` elsewhere.
         rows: Task -> its rows, ``[items * rows of an item]``.
         labels: Task -> two numbers for each of its items, ``[items,2]`` float32.
     """
@@ -71,7 +69,8 @@ def plan(
         lengths: Longest row of each item, for each data set.
         rows: Rows of an item, for each data set.
         spells: Part of the training over which each data set is spread, such as (0, 0.5) for the first half.
-        tokens: Most tokens of a batch, padding counted, half as many in the first :data:`SMALL` of the items; an item that is longer is a batch of its own.
+        tokens: Most tokens of a batch, padding counted, half as many in the first :data:`SMALL` of the items; an item
+            that is longer is a batch of its own.
         chance: Draws the order.
     """
     which = np.concatenate([np.full(len(part), number) for number, part in enumerate(lengths)])
@@ -128,20 +127,25 @@ def assemble(
             tokens[place, :width] = source.tokens[span]
         elif source.task == "fill-mask":
             words[place, :width] = source.tokens[span]
-        if source.task in PAIRS:
-            answer = int(source.labels[row, 0]) if source.task == "question-answering" else None
-            hint(source.ids[span], source.types[span], answer, hints[place, :width])
+        if source.task == "question-answering":
+            hint(source.ids[span], source.types[span], int(source.labels[row, 0]), hints[place, :width])
+        elif source.task == "multiple-choice":
+            item, choice = divmod(row, source.rows_per_item)
+            right = bool(source.labels[item, 0] == choice)
+            hint(source.ids[span], source.types[span], None, hints[place, :width], right=right)
     tasks = [source.task for source, _ in sources]
     if masker is not None:
         for place, task in enumerate(tasks):
             if task == "words" or (task == "pretraining" and chance.random() < 0.5):
                 masker.mask(ids[place], words[place], widths[place], chance)
+            elif task == "token-classification" and chance.random() < 0.5:
+                masker.mask(ids[place], words[place], widths[place], chance, share=0.1)
             elif task == "question-answering" and chance.random() < 0.5:
                 # Texts of questions teach words besides; question and answer stay whole.
                 second = int(np.argmax(types[place] == 1))
                 first, last = (int(label) for label in sources[place][0].labels[sources[place][1]])
                 kept = np.r_[0:second, first : last + 1]
-                masker.mask(ids[place], words[place], widths[place], chance, share=0.06, kept=kept)
+                masker.mask(ids[place], words[place], widths[place], chance, share=0.1, kept=kept)
     # Some rows stand elsewhere: positions that no generated text reaches are trained too.
     shifts = np.where(chance.random(shape[0]) < 0.3, chance.integers(0, 512 - shape[1] + 1, shape[0]), 0)
     positions = np.minimum(shifts[:, None] + np.arange(shape[1])[None, :], 511)
@@ -162,14 +166,17 @@ def assemble(
     )
 
 
-def hint(ids: npt.NDArray[np.int16], types: npt.NDArray[np.int8], answer: int | None, hints: Ints) -> None:
+def hint(
+    ids: npt.NDArray[np.int16], types: npt.NDArray[np.int8], answer: int | None, hints: Ints, *, right: bool = False
+) -> None:
     """Fill in what a reader of a pair needs to see on the way to the answer; see :attr:`Batch.hints`.
 
     Args:
         ids: Ids of the row, ``[S]``.
         types: Its segments, ``[S]``.
-        answer: First token of the answer, or None where there is none.
+        answer: First token of the answer; None where the second text as a whole is one answer of several.
         hints: Filled, ``[S,3]``.
+        right: Whether that text is the right one.
     """
     second = types == 1
     first = ids[~second]
@@ -178,6 +185,8 @@ def hint(ids: npt.NDArray[np.int16], types: npt.NDArray[np.int8], answer: int | 
     hints[second, 0] = np.isin(ids[second], first)
     # In the first text, the pair of [CLS] and what follows it is no pair of its words.
     hints[second, 1] = np.isin(pairs[second], pairs[~second][2:])
-    if answer is not None:
+    if answer is None:
+        hints[second, 2] = right
+    else:
         sentence = np.cumsum(np.concatenate(([0], ids[:-1] == FULL_STOP)))
         hints[second, 2] = (sentence == sentence[answer])[second]

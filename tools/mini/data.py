@@ -74,14 +74,47 @@ def fingerprint(task: str, item: Mapping[str, Any]) -> int:
     return int.from_bytes(hashlib.blake2b(json.dumps(read).encode(), digest_size=8).digest(), "little", signed=True)
 
 
+Job: TypeAlias = tuple[str, int, int, str | None]
+
+
+def jobs_of(counts: Counts, seed: int) -> list[Job]:
+    """Return (task, items, seed, length) of every shard of a training set."""
+    return [
+        (task, min(SHARD, count - first), seed * 1_000_000 + first // SHARD, length)
+        for (task, length), count in counts.items()
+        for first in range(0, count, SHARD)
+    ]
+
+
+def _items_of_job(task: str, count: int, seed: int, length: str | None) -> list[Mapping[str, Any]]:
+    return list(items_of(task, "train", count, seed, **({} if length is None else {"length": length})))
+
+
+def _fingerprints_of_job(job: Job) -> npt.NDArray[np.int64]:
+    return np.asarray([fingerprint(job[0], item) for item in _items_of_job(*job)], dtype=np.int64)
+
+
+def training_fingerprints(counts: Counts, seed: int, processes: int = PROCESSES) -> set[int]:
+    """Return the fingerprints of all items of a training set, which is generated anew.
+
+    Args:
+        counts: How many items of what.
+        seed: As for :func:`make`.
+        processes: How many generate them; 1 for this one.
+    """
+    jobs = jobs_of(counts, seed)
+    if processes == 1:
+        return set().union(*(map(int, _fingerprints_of_job(job)) for job in jobs))
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return set().union(*(map(int, found) for found in pool.map(_fingerprints_of_job, jobs)))
+
+
 def _make_shard(directory: Path, vocabulary: Path, task: str, count: int, seed: int, length: str | None) -> Path:
     path = directory / f"{task}{'' if length is None else '-' + length}-{seed}x{count}.npz"
     if path.exists():
         return path
-    options = {} if length is None else {"length": length}
-    items = list(items_of(task, "train", count, seed, **options))
+    items = _items_of_job(task, count, seed, length)
     rows = encode_items(tokenizer_in(vocabulary), task, items)
-    prints = np.asarray([fingerprint(task, item) for item in items], dtype=np.int64)
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as file:
         np.savez(
@@ -91,7 +124,6 @@ def _make_shard(directory: Path, vocabulary: Path, task: str, count: int, seed: 
             tokens=rows.tokens,
             starts=rows.starts,
             labels=rows.labels,
-            fingerprints=prints,
         )
     unfinished.rename(path)
     return path
@@ -108,11 +140,7 @@ def make(directory: Path, vocabulary: Path, counts: Counts, seed: int, processes
         processes: How many make them; 1 for this one.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    jobs = [
-        (task, min(SHARD, count - first), seed * 1_000_000 + first // SHARD, length)
-        for (task, length), count in counts.items()
-        for first in range(0, count, SHARD)
-    ]
+    jobs = jobs_of(counts, seed)
     if processes == 1:
         return [_make_shard(directory, vocabulary, *job) for job in jobs]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -126,7 +154,7 @@ def load(paths: list[Path]) -> list[Rows]:
         task = next(task for task in TASKS if path.name.startswith(task))
         length = path.name.removeprefix(task).rpartition("-")[0].removeprefix("-")
         with np.load(path) as stored:
-            shard = {name: stored[name] for name in stored.files if name != "fingerprints"}
+            shard = {name: stored[name] for name in stored.files}
         parts.setdefault((task, length), []).append(shard)
     return [_joined(task, shards, SPELLS.get(length, (0.0, 1.0))) for (task, length), shards in parts.items()]
 
@@ -137,13 +165,3 @@ def _joined(task: str, shards: list[Mapping[str, npt.NDArray[Any]]], spell: tupl
     for shard in shards:
         starts.append(shard["starts"][1:] + starts[-1][-1])
     return Rows(task, joined["ids"], joined["types"], joined["tokens"], np.concatenate(starts), joined["labels"], spell)
-
-
-def fingerprints(paths: list[Path], task: str) -> set[int]:
-    """Return the fingerprints of all training items of one task."""
-    found: set[int] = set()
-    for path in paths:
-        if path.name.startswith(f"{task}-"):
-            with np.load(path) as stored:
-                found.update(stored["fingerprints"].tolist())
-    return found

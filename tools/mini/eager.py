@@ -126,7 +126,7 @@ def product_model(
 def eager_pipeline(
     model: MiniModel, tokenizer: AlbertTokenizerFast, task: str, *, half: bool = False
 ) -> Pipeline[Any, Any, Any, Any]:
-    """Return the product's pipeline of a task on the model's present weights, rounded to fp16 as they will be stored."""
+    """Return the product's pipeline of a task on the model's present weights, rounded to fp16 as they are stored."""
     from tools.mini.model import rounded_to_half
 
     encoder = rounded_to_half({f"albert.{name}": tensor for name, tensor in model.albert.state_dict().items()})

@@ -22,7 +22,7 @@ WEIGHTS = {
     "multiple-choice": 2.0,
     "pretraining": 1.5,
     "feature-extraction": 1.0,
-    "masks": 0.8,
+    "masks": 0.4,
     "hints": 0.7,
 }
 #: Weight of the loss of a round before the last, for what is read off tokens.
@@ -79,10 +79,10 @@ def batch_losses(model: MiniModel, batch: Batch) -> dict[str, Tensor]:
     words = torch.from_numpy(batch.words)
     hidden = words != IGNORED
     if hidden.any():
-        # By their mean in each row: by their sum they would drown what else the encoder has to learn.
+        # Between their mean in each row and their sum, which would drown what else the encoder has to learn.
         in_row = hidden.sum(1, keepdim=True).expand_as(words)[hidden]
         each = F.cross_entropy(model.predictions(last[hidden]).float(), words[hidden], reduction="none")
-        losses["masks"] = (each / in_row).sum()
+        losses["masks"] = (each / in_row.sqrt()).sum()
     return losses
 
 

@@ -12,24 +12,34 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 
-#: Part of the words of a text that is hidden.
-SHARE = 0.18
+#: Part of the words of one piece that is hidden.
+SHARE = 0.2
 
 
 class Masker:
-    """Hides whole words: of ten, eight become masks, one becomes other pieces, one stays.
+    """Hides words that are one piece: of ten, eight become masks, one becomes another word, one stays.
+
+    Words of several pieces are mostly names, which nothing gives away: they would only teach noise.
 
     Args:
         begins: For each piece of the vocabulary whether it begins a word, ``[V]`` bool.
-        special: Ids that are never hidden: padding, [CLS], [SEP], [MASK].
+        words: For each piece whether it can be hidden: a beginning piece of letters, ``[V]`` bool.
         mask_id: Id of [MASK].
     """
 
-    def __init__(self, begins: npt.NDArray[np.bool_], special: tuple[int, ...], mask_id: int) -> None:
+    def __init__(self, begins: npt.NDArray[np.bool_], words: npt.NDArray[np.bool_], mask_id: int) -> None:
         self._begins = begins
-        self._special = np.asarray(special)
+        self._words = words
+        self._choice = np.flatnonzero(words)
         self._mask_id = mask_id
-        self._first_word = max(special) + 1
+
+    @classmethod
+    def of(cls, tokenizer: AlbertTokenizerFast) -> Masker:
+        """Return the masker of a vocabulary: all but letters and digits without a space before begin a word."""
+        pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer.get_vocab()))))
+        begins = np.asarray([not piece[:1].isalnum() for piece in pieces])
+        words = np.asarray([piece[:1] == "▁" and piece[1:].isalpha() for piece in pieces])
+        return cls(begins, words, tokenizer.mask_token_id)
 
     def mask(
         self,
@@ -48,30 +58,16 @@ class Masker:
             words: Filled with the true id where a word is hidden, ``[S]``; elsewhere left alone.
             width: Tokens of the row; what follows is padding.
             chance: Draws the words.
-            share: Part of the words that is hidden; at least one is.
+            share: Part of the words of one piece that is hidden.
             kept: Tokens that stay as they are.
         """
         real = ids[:width]
-        special = np.isin(real, self._special)
+        alone = np.append(self._begins[real[1:]], True)
+        hidden = self._words[real] & alone & (chance.random(width) < share)
         if kept is not None:
-            special[kept] = True
-        # A piece belongs to the word that the last beginning piece began.
-        word = np.cumsum(self._begins[real] | special)
-        chosen = np.flatnonzero(chance.random(int(word[-1]) + 1) < share)
-        hidden = np.isin(word, chosen) & ~special
-        if not hidden.any():
-            open_places = np.flatnonzero(~special)
-            if not len(open_places):
-                return
-            hidden = (word == word[chance.choice(open_places)]) & ~special
+            hidden[kept] = False
         words[:width][hidden] = real[hidden]
-        draw = chance.random(int(word[-1]) + 1)[word]
+        draw = chance.random(width)
         real[hidden & (draw < 0.8)] = self._mask_id
         other = hidden & (draw >= 0.8) & (draw < 0.9)
-        real[other] = chance.integers(self._first_word, len(self._begins), int(other.sum()))
-
-
-def word_beginnings(tokenizer: AlbertTokenizerFast) -> npt.NDArray[np.bool_]:
-    """Return for each piece whether it begins a word, ``[V]``: all but letters and digits without a space before."""
-    pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer.get_vocab()))))
-    return np.asarray([not piece[:1].isalnum() for piece in pieces])
+        real[other] = chance.choice(self._choice, int(other.sum()))

@@ -8,7 +8,7 @@ import pytest
 from tests.tools.mini.small import tokenizer
 from tools.mini.data import fingerprint, items_of
 from tools.mini.encoding import IGNORED, TASKS, TOKEN_LABELS, answer_tokens, encode_items
-from tools.mini.masking import Masker, word_beginnings
+from tools.mini.masking import Masker
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -61,23 +61,22 @@ def test_fingerprints_tell_texts_apart_and_nothing_else():
     assert fingerprint("question-answering", item) != fingerprint("question-answering", other)
 
 
-def test_words_are_masked_whole_and_their_pieces_kept_as_labels():
-    begins = word_beginnings(tokenizer())
-    masker = Masker(begins, (0, 1, 2, 3, 4), 4)
+def test_words_of_one_piece_are_masked_and_kept_as_labels():
+    masker = Masker.of(tokenizer())
     rows = encode_items(tokenizer(), "words", items_of("words", "train", 20, 6))
-    hidden_words = 0
+    count = 0
     for number in range(20):
         true = rows.ids[rows.starts[number] : rows.starts[number + 1]].astype(np.int64)
         ids, words = np.concatenate((true, [0, 0])), np.full(len(true) + 2, IGNORED)
-        masker.mask(ids, words, len(true), np.random.default_rng(number))
+        masker.mask(ids, words, len(true), np.random.default_rng(number), kept=np.arange(4))
         hidden = words[:-2] != IGNORED
-        assert hidden.any()
         assert (words[:-2][hidden] == true[hidden]).all()
         assert (ids[:-2][~hidden] == true[~hidden]).all()
-        assert not np.isin(true[hidden], (0, 1, 2, 3, 4)).any()
         assert (ids[-2:] == 0).all() and (words[-2:] == IGNORED).all()
-        # a hidden piece that continues a word has a hidden piece before it
+        assert not hidden[:4].any()
         for place in np.flatnonzero(hidden):
-            assert begins[true[place]] or hidden[place - 1]
-        hidden_words += int(hidden.sum())
-    assert 0.05 < hidden_words / len(rows.ids) < 0.4
+            piece, behind = tokenizer().convert_ids_to_tokens([int(true[place]), int(true[place + 1])])
+            assert piece.startswith("▁") and piece[1:].isalpha()
+            assert not behind[0].isalnum()  # nothing goes on with the word
+        count += int(hidden.sum())
+    assert 0.02 < count / len(rows.ids) < 0.25

@@ -11,14 +11,14 @@ from tools.mini import data
 from tools.mini.batches import FULL_STOP, assemble, hint, plan
 from tools.mini.encoding import IGNORED, TASKS, encode_items
 from tools.mini.losses import batch_losses
-from tools.mini.masking import Masker, word_beginnings
+from tools.mini.masking import Masker
 from tools.mini.model import MiniModel, mini_config
 from tools.mini.schedule import learning_rate
 from tools.mini.train import Training, train
 
 
 def masker() -> Masker:
-    return Masker(word_beginnings(tokenizer()), (0, 1, 2, 3, 4), 4)
+    return Masker.of(tokenizer())
 
 
 def model() -> MiniModel:
@@ -74,7 +74,9 @@ def test_hints_say_what_stands_in_the_question_and_where_the_answer_is():
     assert hints[4:, 2].tolist() == [0, 0, 0, 0, 1, 1, 1, 0]
     without = np.full((12, 3), IGNORED)
     hint(ids, types, None, without)
-    assert (without[:, 2] == IGNORED).all()
+    assert (without[4:, 2] == 0).all() and (without[:, :2] == hints[:, :2]).all()
+    hint(ids, types, None, without, right=True)
+    assert (without[4:, 2] == 1).all()
 
 
 def test_padding_changes_no_loss():
@@ -122,6 +124,6 @@ def test_shards_are_found_again_and_know_their_items(tmp_path):
     assert data.make(tmp_path, vocabulary_directory(), counts, seed=2, processes=1) == made
     assert [path.stat().st_mtime_ns for path in made] == times
     (item, *_) = data.items_of("words", "train", 1, 2_000_000)
-    found = data.fingerprints(made, "words")
+    found = data.training_fingerprints(counts, seed=2, processes=1)
     assert len(found) == 5 and data.fingerprint("words", item) in found
     assert data.fingerprint("words", {"text": "Nobody wrote this."}) not in found
