@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -28,6 +30,9 @@ Counts: TypeAlias = Mapping[tuple[str, str | None], int]
 #: Items of one shard; each shard has its own seed.
 SHARD = 5000
 PROCESSES = 2
+#: Texts that are drawn for each short one to classify, at most.
+MOST_DRAWN = 20
+_NEGATION = re.compile(r"\b(not|never|no|nothing|less|neither|but|far from)\b", re.IGNORECASE)
 #: Length of texts -> the part of the training over which its items are spread: short ones first, long ones last.
 SPELLS = {"short": (0.0, 0.6), "": (0.1, 1.0), "long": (0.5, 1.0)}
 
@@ -41,13 +46,23 @@ def tokenizer_in(directory: Path) -> AlbertTokenizerFast:
 
 
 def items_of(task: str, split: str, count: int, seed: int, **options: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield generated items of a task; of ``words``, records of plain paragraphs."""
+    """Yield generated items of a task; of ``words``, records of plain paragraphs.
+
+    Short texts to classify are those without negation and turn. Among all texts a word of feeling stands as often for
+    its feeling as against it, and a model learns neither the words nor what turns them: it has to know the words first.
+    """
     from tools.mini import worlds
 
     if task == "words":
         paragraphs = ({"text": text} for text in worlds.sentences(split, count, seed, **options))
         return paragraphs if split != "train" else _with_written(paragraphs, seed)
+    if task == "text-classification" and options.get("length") == "short":
+        return islice(filter(_says_it_plainly, worlds.generate(task, split, MOST_DRAWN * count, seed)), count)
     return iter(worlds.generate(task, split, count, seed, **options))
+
+
+def _says_it_plainly(item: Mapping[str, Any]) -> bool:
+    return item["pattern"].startswith(("feel.plain", "feel.add")) and not _NEGATION.search(item["text"])
 
 
 def written() -> list[str]:

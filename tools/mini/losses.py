@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Weight of one item's loss.
 WEIGHTS = {
     "question-answering": 1.5,
-    "token-classification": 1.2,
+    "token-classification": 2.5,
     "text-classification": 1.2,
     "multiple-choice": 1.5,
     "pretraining": 1.0,

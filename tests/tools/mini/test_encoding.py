@@ -7,7 +7,7 @@ import pytest
 
 from tests.tools.mini.small import tokenizer
 from tools.mini.data import fingerprint, items_of
-from tools.mini.encoding import IGNORED, TASKS, TOKEN_LABELS, answer_tokens, encode_items
+from tools.mini.encoding import IGNORED, TASKS, TOKEN_LABELS, answer_tokens, encode_items, entity_labels
 from tools.mini.masking import Masker
 
 
@@ -51,6 +51,25 @@ def test_a_masked_word_of_several_pieces_has_no_label():
     many = {"text": "He went to the [MASK].", "targets": ["xylophones"]}
     assert (encode_items(tokenizer(), "fill-mask", [one]).tokens != IGNORED).sum() == 1
     assert (encode_items(tokenizer(), "fill-mask", [many]).tokens == IGNORED).all()
+
+
+def test_short_texts_to_classify_say_it_plainly():
+    plain = list(items_of("text-classification", "train", 40, 3, length="short"))
+    assert len(plain) == 40 and {item["label"] for item in plain} == {"negative", "neutral", "positive"}
+    assert not any(" not " in item["text"] or item["pattern"].startswith("feel.turn") for item in plain)
+    usual = list(items_of("text-classification", "train", 40, 3))
+    assert any(" not " in item["text"] for item in usual)
+    assert any(item["pattern"].startswith("feel.turn") for item in usual)
+
+
+def test_a_spelled_name_has_its_b_at_the_space_before_it():
+    encoding = tokenizer().backend_tokenizer.encode("he met xqz in may.")
+    assert "▁" in encoding.tokens  # the vocabulary has no piece to begin this name with
+    space = encoding.tokens.index("▁")
+    labels = entity_labels(encoding, [{"start": 7, "end": 10, "label": "PER"}])
+    names = [TOKEN_LABELS[label] if label != IGNORED else None for label in labels]
+    assert names[space] == "B-PER" and names[space + 1] == "I-PER" and names[space - 1] == "O"
+    assert names.count("B-PER") == 1
 
 
 def test_fingerprints_tell_texts_apart_and_nothing_else():
