@@ -98,7 +98,7 @@ def compile_for_tpu(
     shape = ", ".join(f"{axis} {size}" for axis, size in sizes.items())
     progress(f"compiling for {name}, {shape}{'' if fixed else ' (chosen: the artifact takes any)'}")
     with traceable(unrolled.task, precision), _as_on_a_tpu_host():
-        place = jax.sharding.SingleDeviceSharding(topology(chip))
+        place = jax.sharding.SingleDeviceSharding(_described(name, topology))
         inputs = {key: _placed(spec, sizes, place) for key, spec in unrolled.inputs.items()}
         weights = {key: _placed(weight, sizes, place) for key, weight in unrolled.weights.items()}
         takes_weights = bool(jax.tree_util.tree_unflatten(exported.in_tree, exported.in_avals)[0][1])
@@ -128,6 +128,17 @@ def compile_for_tpu(
     }
 
 
+def _described(name: str, topology: Callable[[Chip], Any]) -> Any:
+    try:
+        return topology(CHIPS[name])
+    except RuntimeError as error:
+        raise ExportError(
+            f"libtpu must be able to compile for {name}",
+            received=str(error).splitlines()[0],
+            fix="pip install --upgrade libtpu, or leave aot out",
+        ) from error
+
+
 def _single_chip(chip: Chip) -> Any:
     from jax.experimental import topologies
 
@@ -149,6 +160,8 @@ def _as_on_a_tpu_host() -> Iterator[None]:
         "TPU_ACCELERATOR_TYPE": "v5litepod-1",
         "TPU_WORKER_HOSTNAMES": "localhost",
         "TPU_LOG_DIR": "disabled",
+        # its lock is for the one chip of a machine, and keeps exports beside each other from compiling at all
+        "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
     }
     added = [key for key in told if os.environ.setdefault(key, told[key]) is told[key]]
     failure: ExportError | None = None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -319,8 +320,21 @@ def test_libtpu_that_fails_is_told_in_one_line(model, emitted):
     def broken(chip):
         raise RuntimeError("INVALID_ARGUMENT: no such topology\nmore")
 
-    with pytest.raises(ExportError, match=r"received INVALID_ARGUMENT: no such topology$"):
+    with pytest.raises(ExportError, match=r"compile for tpu:v5e; received INVALID_ARGUMENT: no such topology; fix: "):
         compiled(model, emitted, broken, sizes={"batch": 1, "sequence": 12})
+
+
+def test_exports_beside_each_other_compile_for_a_chip(model, emitted, monkeypatch):
+    monkeypatch.delenv("ALLOW_MULTIPLE_LIBTPU_LOAD", raising=False)
+    seen = []
+
+    def chip(chip):
+        seen.append(os.environ.get("ALLOW_MULTIPLE_LIBTPU_LOAD"))
+        return FakeChip()(chip)
+
+    compiled(model, emitted, chip, sizes={"batch": 1, "sequence": 12})
+    assert seen == ["1"]
+    assert "ALLOW_MULTIPLE_LIBTPU_LOAD" not in os.environ
 
 
 def test_libtpu_is_asked_for_a_single_chip(monkeypatch):
