@@ -154,6 +154,8 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
         yield from (line.replace("\N{NO-BREAK SPACE}", " ") for line in lines)
     versions = ", ".join(f"{package} {version}" for package, version in artifact["versions"].items())
     yield f"  made by  {versions}"
+    if "platforms" in artifact["facts"]:
+        yield f"  runs on  {', '.join(artifact['facts']['platforms'])}"
     for reader, window in artifact["facts"].get("readable", {}).items():
         until = f"until {window['until']}, " if window["until"] else ""
         yield f"  read by  {reader}, version {window['version']}: {until}{window['promise']}"
