@@ -17,20 +17,22 @@ class Framework:
 
     Attributes:
         title: How people write it.
+        package: Package that is imported.
         module: Module whose ``load_eager`` makes the eager model of a checkpoint and tells which weights are fresh, and
             whose ``run_eager`` runs it on numpy arrays.
         extra: Extra that brings it.
     """
 
     title: str
+    package: str
     module: str
     extra: str
 
 
 FRAMEWORKS: dict[str, Framework] = {
-    "torch": Framework("PyTorch", "albert_export.models.torch_loading", "onnx"),
-    "tensorflow": Framework("TensorFlow", "albert_export.models.tf_loading", "tensorflow"),
-    "flax": Framework("Flax", "albert_export.models.flax_loading", "jax"),
+    "torch": Framework("PyTorch", "torch", "albert_export.models.torch_loading", "onnx"),
+    "tensorflow": Framework("TensorFlow", "tensorflow", "albert_export.models.tf_loading", "tensorflow"),
+    "flax": Framework("Flax", "flax", "albert_export.models.flax_loading", "jax"),
 }
 
 
@@ -56,6 +58,7 @@ class Target:
         devices: Devices its runtime knows, besides ``auto``.
         build_extra: Extra that brings what export needs.
         run_extra: Extra that brings what the runtime needs.
+        run_package: Package that the runtime imports.
     """
 
     name: str
@@ -75,6 +78,12 @@ class Target:
     devices: tuple[str, ...]
     build_extra: str
     run_extra: str
+    run_package: str
+
+    @property
+    def proof_extras(self) -> tuple[str, ...]:
+        """Extras that export and parity take: what is built is run, and compared with PyTorch in float64."""
+        return tuple(dict.fromkeys((self.build_extra, self.run_extra, FRAMEWORKS["torch"].extra)))
 
 
 #: LayerNormalization begins at 17; below 18 the reductions it is checked with differ. The newest is the one that the
@@ -100,6 +109,7 @@ TARGETS: tuple[Target, ...] = (
         devices=("cpu", "cuda"),
         build_extra="onnx",
         run_extra="onnxruntime",
+        run_package="onnxruntime",
     ),
     Target(
         name="savedmodel",
@@ -119,6 +129,7 @@ TARGETS: tuple[Target, ...] = (
         devices=("cpu", "cuda"),
         build_extra="tensorflow",
         run_extra="tensorflow",
+        run_package="tensorflow",
     ),
     Target(
         name="tflite",
@@ -138,6 +149,7 @@ TARGETS: tuple[Target, ...] = (
         devices=("cpu",),
         build_extra="tensorflow",
         run_extra="tflite",
+        run_package="ai_edge_litert",
     ),
     Target(
         name="stablehlo",
@@ -157,6 +169,7 @@ TARGETS: tuple[Target, ...] = (
         devices=("cpu", "cuda", "tpu"),
         build_extra="jax",
         run_extra="jax",
+        run_package="jax",
     ),
 )
 

@@ -24,6 +24,7 @@ from albert_export.parity.checks import Measured, choose_case, repeated, row_alo
 from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
 from albert_export.parity.criteria import Pool, criterion_for
 from albert_export.parity.explain import explain_miss
+from albert_export.parity.needs import check_needs
 from albert_export.parity.oracle import TRUTH, Oracle
 from albert_export.parity.report import ArtifactResult, ParityReport
 from albert_export.parity.verdict import judge, judge_eager
@@ -106,6 +107,7 @@ def check_parity(
     further = _frameworks(frameworks)
     for artifact in artifacts:
         criterion_for(artifact.precision)
+        check_needs(get_target(artifact.target))
     checkpoint = _checkpoint(
         opened,
         model,
