@@ -324,19 +324,6 @@ def test_libtpu_that_fails_is_told_in_one_line(model, emitted):
         compiled(model, emitted, broken, sizes={"batch": 1, "sequence": 12})
 
 
-def test_exports_beside_each_other_compile_for_a_chip(model, emitted, monkeypatch):
-    monkeypatch.delenv("ALLOW_MULTIPLE_LIBTPU_LOAD", raising=False)
-    seen = []
-
-    def chip(chip):
-        seen.append(os.environ.get("ALLOW_MULTIPLE_LIBTPU_LOAD"))
-        return FakeChip()(chip)
-
-    compiled(model, emitted, chip, sizes={"batch": 1, "sequence": 12})
-    assert seen == ["1"]
-    assert "ALLOW_MULTIPLE_LIBTPU_LOAD" not in os.environ
-
-
 def test_libtpu_is_asked_for_a_single_chip(monkeypatch):
     from jax.experimental import topologies
 
@@ -349,3 +336,11 @@ def test_libtpu_is_asked_for_a_single_chip(monkeypatch):
     monkeypatch.setattr(topologies, "get_topology_desc", describe)
     assert tpu._single_chip(tpu.CHIPS["tpu:v6e"]) == "the chip"
     assert asked == {"platform": "tpu", "topology_name": "v6e:1x1", "chips_per_host_bounds": (1, 1, 1)}
+
+
+def test_a_lock_that_another_process_left_hinders_no_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libtpu refuses to be loaded while its lock file lies about, unless it is told that it may."""
+    monkeypatch.delenv("ALLOW_MULTIPLE_LIBTPU_LOAD", raising=False)
+    with tpu._as_on_a_tpu_host():
+        assert os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] == "1"
+    assert "ALLOW_MULTIPLE_LIBTPU_LOAD" not in os.environ
