@@ -32,8 +32,6 @@ TOKENIZER_FILES = ("spiece.model", "tokenizer.json", "tokenizer_config.json")
 #: the one that needs no labels, so that spans and sentence order, which need two, go with it.
 HEADS_WITHOUT_TASK = ("pretraining", "question-answering", "multiple-choice")
 
-#: Tasks whose weights are in the file of another.
-_WEIGHTS_OF = {"fill-mask": "pretraining"}
 #: What a head's JSON file says of the configuration; the rest of it are figures.
 _HEAD_FIELDS = ("id2label", "problem_type")
 
@@ -101,7 +99,7 @@ def _tensors(directory: Path, config: AlbertConfig, task: Task | None) -> dict[s
 
 
 def _stored(directory: Path, task_name: str) -> Mapping[str, np.ndarray]:
-    head = directory / "heads" / f"{_WEIGHTS_OF.get(task_name, task_name)}.safetensors"
+    head = directory / "heads" / f"{task_name}.safetensors"
     try:
         return numpy_tensors([directory / ENCODER, *([head] if task_name != "feature-extraction" else [])])
     except CheckpointError as error:
