@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from albert_export import _interrupts
 from albert_export._imports import resolve
 from albert_export.bundle import Artifact, Bundle, BundleWriter
+from albert_export.bundle.filesystem import link_or_copy
 from albert_export.calibration import calibration_inputs, calibration_texts
 from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import InputError, ParityError, UnknownNameError
+from albert_export.parts import check_parts
 from albert_export.readers import Reader, choose_reader, reader_layers, reader_sizes
-from albert_export.targets import FRAMEWORKS, PRECISIONS, Target, check_target_opset, get_target
+from albert_export.targets import FRAMEWORKS, PRECISIONS, Target, check_precision, check_target_opset, get_target
 from albert_export.tasks import Task, get_task
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def export(
     sequence: int | None = None,
     choices: int | None = None,
     calibrate: str | os.PathLike[str] | None = None,
+    quantize: str | Sequence[str] | None = None,
     compat: str | None = None,
     embed_weights: bool = False,
     aot: str | None = None,
@@ -78,6 +81,8 @@ def export(
         choices: Fixed number of choices of the multiple-choice task; None keeps it symbolic.
         calibrate: Text file with one sentence a line, or ``builtin``: int8 activations get the fixed ranges that these
             texts show; None leaves them to be measured in each run.
+        quantize: Parts of the model that get the integers of ``precision``, of ``embeddings``, ``attention``, ``ffn``
+            and ``head``: a sequence, or a string with commas between; the others stay as they are. None for all.
         compat: Reader that takes only a form of its own; see the target's row. None for the general form.
         embed_weights: Whether the weights lie inside the graph's file, where the target can; else beside it, once for
             all artifacts of a precision.
@@ -95,8 +100,9 @@ def export(
         progress: Gets one line as each stage begins.
 
     Raises:
-        UnknownNameError: No target, task, precision, layers or reader of that name.
-        InputError: A fixed size is out of range, there are no texts to calibrate on, or an option is not the target's.
+        UnknownNameError: No target, task, precision, part, layers or reader of that name.
+        InputError: The target has no such precision, a fixed size is out of range, there are no texts to calibrate
+            on, or an option is not the target's.
         CheckpointError: The checkpoint cannot be found or read, or lacks the head.
         ConfigError: The configuration breaks a rule.
         ExportError: Tracing, a pass or the check of the file failed.
@@ -106,13 +112,16 @@ def export(
     """
     say = progress or _silent
     target_row, task_row = get_target(target), get_task(task)
-    precision = _one_of("precision", precision, target_row.precisions)
+    precision = check_precision(target_row, precision)
     reader = None if compat is None else choose_reader(target_row.readers, compat, task_row.name)
     layers = _one_of("layers", layers if reader is None else reader_layers(reader, layers), target_row.layers)
     if opset is not None:
         check_target_opset(opset, target_row.opsets)
     texts = _texts(target_row, precision, calibrate)
     options: dict[str, Any] = _own_options(target_row, embed_weights, aot)
+    if quantize is not None:
+        _check_by_part(target_row, precision)
+        options["parts"] = check_parts(quantize)
     if isinstance(model, Checkpoint):
         checkpoint = model
     else:
@@ -161,12 +170,17 @@ def export(
         )
         # Parity loads the model again, in double precision, from the checkpoint.
         del eager
+        paths = [*emitted.files]
+        if form in target_row.second_names:
+            second = writer.path_for_new_file(target_row.place.format(form=target_row.second_names[form]))
+            link_or_copy(paths[0], second)
+            paths.append(second)
         artifact = Artifact(
             target=target_row.name,
             precision=precision,
             layers=layers,
             file=file,
-            files=tuple(writer.settle(path.relative_to(writer.directory).as_posix()) for path in emitted.files),
+            files=tuple(writer.settle(path.relative_to(writer.directory).as_posix()) for path in paths),
             shapes=sizes,
             opset=emitted.opset,
             inputs=emitted.inputs,
@@ -273,13 +287,27 @@ def _check_data(
 ) -> None:
     """Read the data before anything is traced, so that a file which is not there shows at once."""
     if parity:
-        from albert_export.parity.data import choose_data
+        from albert_export.parity.data import check_drop, choose_data
 
+        check_drop(max_drop)
         choose_data(data, checkpoint.source, task)
     elif data is not None or max_drop is not None:
         raise InputError(
             "data and max_drop serve parity", received="an export without parity", fix="leave them out, or leave it in"
         )
+
+
+def _check_by_part(target: Target, precision: str) -> None:
+    if precision in target.by_part:
+        return
+    possible = " or ".join(target.by_part)
+    raise InputError(
+        f"parts are chosen for {target.title} artifacts in {possible}"
+        if possible
+        else f"{target.title} artifacts have one precision for all parts",
+        received=f"parts for {precision}",
+        fix=f"choose {possible}, or leave quantize out" if possible else "leave quantize out",
+    )
 
 
 def _texts(target: Target, precision: str, calibrate: str | os.PathLike[str] | None) -> list[str] | None:

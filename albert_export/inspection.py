@@ -38,7 +38,7 @@ def inspect_bundle(bundle: Bundle, *, verified: bool = True) -> dict[str, Any]:
             "sha256": manifest.source.sha256,
         },
         "verified": verified,
-        "size": sum(record.size for record in manifest.records()),
+        "size": _size(_record(record) for record in manifest.records()),
         "files": files,
         "artifacts": artifacts,
     }
@@ -46,6 +46,11 @@ def inspect_bundle(bundle: Bundle, *, verified: bool = True) -> dict[str, Any]:
 
 def _record(record: Any) -> dict[str, Any]:
     return {"path": record.path, "size": record.size, "sha256": record.sha256}
+
+
+def _size(records: Iterable[Mapping[str, Any]]) -> int:
+    """Return the bytes of the files: one that has two names is stored once."""
+    return sum({record["sha256"]: record["size"] for record in records}.values())
 
 
 def _describe_artifact(artifact: Artifact) -> dict[str, Any]:
@@ -57,7 +62,7 @@ def _describe_artifact(artifact: Artifact) -> dict[str, Any]:
         "layers": artifact.layers,
         "file": artifact.file,
         "files": files,
-        "size": sum(record["size"] for record in files),
+        "size": _size(files),
         "shapes": {axis: artifact.shapes[axis] for axis in sorted(artifact.shapes)},
         "opset": artifact.opset,
         "inputs": [_tensor(tensor) for tensor in artifact.inputs],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from albert_export.errors import ExportError, UnknownNameError
+from albert_export.errors import ExportError, InputError, UnknownNameError
 from albert_export.readers import MEDIAPIPE, TASK_LIBRARY, Reader
 
 #: Precisions in the order in which they are listed, with the suffix of the artifact's file name.
@@ -47,6 +48,8 @@ class Target:
         runtime: ``module:class`` that runs it.
         precisions: Precisions it can be exported in, the default first.
         calibrated: Those of them whose activations can be given fixed ranges, measured on calibration texts.
+        by_part: Those of them that can be chosen for some parts of the model only.
+        int8_form: How the activations of int8 are quantised where nothing is calibrated: the default form of int8.
         layers: Forms of the shared layer it can be exported in, the default (the benchmark's winner) first.
         opsets: Oldest and newest ONNX operator set it can be exported in; None for a target without any.
         readers: Programs that take only a form of their own, which can be exported for them; always one row a run.
@@ -56,6 +59,7 @@ class Target:
         devices: Devices its runtime knows, besides ``auto``.
         build_extra: Extra that brings what export needs.
         run_extra: Extra that brings what the runtime needs.
+        second_names: Form of the file's name -> the one that other people's loaders look for besides.
     """
 
     name: str
@@ -66,6 +70,8 @@ class Target:
     runtime: str
     precisions: tuple[str, ...]
     calibrated: tuple[str, ...]
+    by_part: tuple[str, ...]
+    int8_form: str | None
     layers: tuple[str, ...]
     opsets: tuple[int, int] | None
     readers: tuple[Reader, ...]
@@ -75,11 +81,15 @@ class Target:
     devices: tuple[str, ...]
     build_extra: str
     run_extra: str
+    second_names: Mapping[str, str] = field(default_factory=dict)
 
 
 #: LayerNormalization begins at 17; below 18 the reductions it is checked with differ. The newest is the one that the
 #: pinned onnxruntime runs; a test exports and runs each one from the oldest on.
 ONNX_OPSETS = (18, 28)
+
+#: That onnxruntime does not yet run the quantising operators of 28.
+NEWEST_INTEGER_OPSET = 27
 
 TARGETS: tuple[Target, ...] = (
     Target(
@@ -89,8 +99,10 @@ TARGETS: tuple[Target, ...] = (
         framework="torch",
         emitter="albert_export.graphs.onnx_emitter:emit_onnx",
         runtime="albert_export.runtimes.onnxruntime_runtime:OnnxRuntime",
-        precisions=("fp32",),
+        precisions=("fp32", "int8"),
         calibrated=(),
+        by_part=("int8",),
+        int8_form="weights per output, activations at run time with a scale for each token",
         layers=("rolled", "unrolled"),
         opsets=ONNX_OPSETS,
         readers=(),
@@ -100,6 +112,7 @@ TARGETS: tuple[Target, ...] = (
         devices=("cpu", "cuda"),
         build_extra="onnx",
         run_extra="onnxruntime",
+        second_names={"_int8": "_quantized"},
     ),
     Target(
         name="savedmodel",
@@ -110,6 +123,8 @@ TARGETS: tuple[Target, ...] = (
         runtime="albert_export.runtimes.savedmodel_runtime:SavedModelRuntime",
         precisions=("fp32",),
         calibrated=(),
+        by_part=(),
+        int8_form=None,
         layers=("rolled", "unrolled"),
         opsets=None,
         readers=(),
@@ -129,6 +144,8 @@ TARGETS: tuple[Target, ...] = (
         runtime="albert_export.runtimes.litert_runtime:LiteRtRuntime",
         precisions=("fp32", "fp16", "int8"),
         calibrated=("int8",),
+        by_part=(),
+        int8_form="weights per output, activations at run time with a scale for each row of a product",
         layers=("rolled", "unrolled"),
         opsets=None,
         readers=(TASK_LIBRARY, MEDIAPIPE),
@@ -148,6 +165,8 @@ TARGETS: tuple[Target, ...] = (
         runtime="albert_export.runtimes.stablehlo_runtime:StableHloRuntime",
         precisions=("fp32", "bf16", "fp16"),
         calibrated=(),
+        by_part=(),
+        int8_form=None,
         layers=("rolled", "unrolled"),
         opsets=None,
         readers=(),
@@ -176,6 +195,32 @@ def check_target_opset(opset: object, opsets: tuple[int, int] | None) -> None:
             received=opset,
             fix="leave opset out for the one that most runtimes read",
         )
+
+
+def check_precision(target: Target, precision: str | None) -> str:
+    """Return the precision, or the target's default for None.
+
+    Raises:
+        UnknownNameError: There is no such precision.
+        InputError: The target has none such; the message names those it has, and the targets that have it.
+    """
+    if precision is None:
+        return target.precisions[0]
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, tuple(PRECISIONS))
+    if precision not in target.precisions:
+        others = [other.name for other in TARGETS if precision in other.precisions]
+        there = f", or {' or '.join(others)} for {precision}" if others else ""
+        raise InputError(
+            f"{target.title} artifacts can be {_either(target.precisions)}",
+            received=precision,
+            fix=f"choose {_either(target.precisions)}{there}",
+        )
+    return precision
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def get_target(name: str) -> Target:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,14 @@ from albert_export.graphs.aten_operators import LOWERINGS
 from albert_export.graphs.emitted import Emitted, described, shape_of
 from albert_export.graphs.lowering import GraphLowering
 from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_onnx
+from albert_export.graphs.onnx_quantization import quantize_int8
 from albert_export.graphs.onnx_sharing import stored_weight_bytes
-from albert_export.graphs.passes import pipeline, run_passes
+from albert_export.graphs.passes import Pass, pipeline, run_passes
 from albert_export.graphs.sharing import Sharing
 from albert_export.graphs.tracing import Trace, trace
 from albert_export.graphs.weights import WeightStore
-from albert_export.targets import ONNX_OPSETS, check_target_opset
+from albert_export.parts import PARTS
+from albert_export.targets import NEWEST_INTEGER_OPSET, ONNX_OPSETS, check_target_opset
 from albert_export.tasks import Task, TensorSpec
 
 if TYPE_CHECKING:
@@ -37,13 +39,20 @@ OLDEST_OPSET, NEWEST_OPSET = ONNX_OPSETS
 DEFAULT_OPSET = 20
 
 
-def check_opset(opset: int) -> int:
-    """Return ``opset`` where it can be emitted.
+def check_opset(opset: int, precision: str = "fp32") -> int:
+    """Return ``opset`` where it can be emitted in that precision.
 
     Raises:
-        ExportError: It is outside :data:`OLDEST_OPSET` to :data:`NEWEST_OPSET`, or newer than the installed onnx.
+        ExportError: It is outside :data:`OLDEST_OPSET` to :data:`NEWEST_OPSET`, newer than the installed onnx, or not
+            one of the precision's.
     """
     check_target_opset(opset, ONNX_OPSETS)
+    if precision.startswith("int") and opset > NEWEST_INTEGER_OPSET:
+        raise ExportError(
+            f"{precision} must have an opset up to {NEWEST_INTEGER_OPSET}, the newest that onnxruntime quantises with",
+            received=opset,
+            fix="leave opset out for the one that most runtimes read",
+        )
     if opset > onnx.defs.onnx_opset_version():
         raise ExportError(
             f"the installed onnx {onnx.__version__} knows opsets up to {onnx.defs.onnx_opset_version()}",
@@ -60,6 +69,7 @@ def emit_onnx(
     *,
     precision: str = "fp32",
     layers: str = "rolled",
+    parts: Sequence[str] = PARTS,
     opset: int = DEFAULT_OPSET,
     sizes: Mapping[str, int | None] | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -72,8 +82,9 @@ def emit_onnx(
         model: An eager torch ALBERT with the task's head, in float32.
         task: The task whose inputs and outputs the file has.
         path: The file to make; it must not exist.
-        precision: ``fp32``.
+        precision: ``fp32``, or ``int8``: weights, and activations with a scale for each token.
         layers: ``rolled`` or ``unrolled``.
+        parts: What ``int8`` is for, of :data:`albert_export.parts.PARTS`.
         opset: Version of the standard operators.
         sizes: Fixed size of a dynamic axis; absent or None stays symbolic.
         metadata: Entries for the file's ``metadata_props``, besides tool, version, task, layers and labels.
@@ -84,16 +95,18 @@ def emit_onnx(
         ExportError: The model cannot be traced, lowered or checked.
         SharingError: The file would store a weight more than once.
     """
-    check_opset(opset)
+    check_opset(opset, precision)
     config: Any = model.config
     progress(f"tracing {task.torch_class}, layers {layers}")
     traced = trace(model, task, layers=layers, sizes=sizes or {})
     progress(f"lowering to ONNX opset {opset}")
     store = WeightStore(traced.program, traced.weights)
+    if precision != "fp32":
+        store.check_finite()
     built = _build(traced, store, config, opset)
     built.metadata_props.update(_metadata(task, config, layers, {"precision": precision, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
-    changed = run_passes(built, pipeline(opset), unique_parameter_bytes=unique)
+    changed = run_passes(built, pipeline(opset, _lowering(precision, parts)), unique_parameter_bytes=unique)
     progress(f"writing {path.name}")
     files = write_onnx(built, path, largest_message=largest_message)
     check_onnx(built, path)
@@ -113,10 +126,25 @@ def emit_onnx(
             "operators": dict(sorted(operators.items())),
             "loops": [f"{node.name} x {_repeats(node)}" for node in built.graph if node.op_type == "Loop"],
             "passes": list(changed),
+            **_precision_facts(precision, parts),
             "external_data": len(files) > 1,
         },
         traced_sizes=dict(traced.traced_sizes),
     )
+
+
+def _lowering(precision: str, parts: Sequence[str]) -> tuple[Pass, ...]:
+    if precision == "fp32":
+        return ()
+    if precision == "int8":
+        return (Pass("quantize-int8", lambda model: quantize_int8(model, parts)),)
+    raise ExportError("ONNX's precision must be fp32 or int8", received=precision)
+
+
+def _precision_facts(precision: str, parts: Sequence[str]) -> dict[str, Any]:
+    if precision != "int8":
+        return {}
+    return {"quantized": list(parts), "activations": "int8, a scale for each token at run time"}
 
 
 def _build(traced: Trace, store: WeightStore, config: AlbertConfig, opset: int) -> ir.Model:

@@ -37,10 +37,12 @@ class Pass:
     run: Callable[[ir.Model], bool]
 
 
-def pipeline(opset: int) -> tuple[Pass, ...]:
-    """Return the passes for a model of that opset, in order."""
+def pipeline(opset: int, lowering: Sequence[Pass] = ()) -> tuple[Pass, ...]:
+    """Return the passes for a model of that opset, in order; ``lowering`` are those that lower its precision."""
     return (
-        # First: the operators it writes instead are then cleaned like any other.
+        # First: they know activation functions by their operators.
+        *lowering,
+        # Before the last: the operators it writes instead are then cleaned like any other.
         Pass("decompose-newer-operators", lambda model: decompose_newer_operators(model, opset)),
         # Last: takes out what nothing reads any more, so that no weight stays that no operator uses.
         Pass("remove-unused", remove_unused),
@@ -63,6 +65,10 @@ def run_passes(model: ir.Model, passes: Sequence[Pass], *, unique_parameter_byte
             Sharing(unique_parameter_bytes, stored_weight_bytes(model), 0).check(f"the pass {step.name}")
         except SharingError:
             raise
+        except ExportError as error:
+            ran = ", ".join(done) or "none"
+            rule = f"{error.rule} (pass {step.name}; passes before it: {ran})"
+            raise ExportError(rule, received=error.received, fix=error.fix) from error
         except Exception as error:
             ran = ", ".join(done) or "none"
             raise ExportError(

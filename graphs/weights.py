@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from albert_export._imports import require
+from albert_export.errors import ExportError
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -59,6 +60,21 @@ class WeightStore:
         """Count the bytes of the model's weights, tied ones once."""
         unique = set(self._first_name.values())
         return sum(self._tensors[name].nbytes for name in unique if self.is_parameter(name))
+
+    def check_finite(self) -> None:
+        """Check what a lower precision would spread over a whole tensor, or turn into a number like any other.
+
+        Raises:
+            ExportError: A weight holds NaN or infinity; the message names them all.
+        """
+        unique = sorted(set(self._first_name.values()))
+        broken = [name for name in unique if self.is_parameter(name) and not self._tensors[name].isfinite().all()]
+        if broken:
+            raise ExportError(
+                "weights must be finite in a lower precision",
+                received=f"NaN or infinity in {', '.join(broken)}",
+                fix="mend the checkpoint",
+            )
 
     def only_linear(self, placeholder: Any) -> bool:
         """Whether linear layers are the weight's only readers, so that it can be stored as [in, out]."""

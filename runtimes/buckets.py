@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def bucket_lengths(buckets: Buckets, *, longest: int, fixed: int | None) -> tupl
     if buckets == "powers":
         powers = (1 << exponent for exponent in range(_LEAST_POWER.bit_length() - 1, longest.bit_length()))
         return tuple(sorted({*powers, longest}))
-    lengths = [] if isinstance(buckets, str) else list(buckets)
+    lengths = [] if isinstance(buckets, str) or not isinstance(buckets, Iterable) else list(buckets)
     if not lengths or any(type(length) is not int or not 1 <= length <= longest for length in lengths):
         raise InputError(
             f'buckets must be "powers", or whole numbers from 1 to {longest}, which is max_position_embeddings',
@@ -48,7 +48,13 @@ def bucket_lengths(buckets: Buckets, *, longest: int, fixed: int | None) -> tupl
 
 
 def pad(inputs: Mapping[str, IntArray], lengths: Sequence[int]) -> dict[str, IntArray]:
-    """Return the inputs padded on the right to the next of ``lengths``, what was added masked."""
+    """Return the inputs padded on the right to the next of ``lengths``, what was added masked.
+
+    Inputs in which a row is masked whole come back as they are: such a row attends to all that is masked, and so would
+    to what is added.
+    """
+    if not (inputs["attention_mask"] > 0).any(axis=-1).all():
+        return dict(inputs)
     sequence = inputs["input_ids"].shape[-1]
     added = next(length for length in lengths if length >= sequence) - sequence
     if not added:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from albert_export.builtin.cache import cache_directory
@@ -12,6 +17,10 @@ from albert_export.builtin.cache import cache_directory
 _log = logging.getLogger("albert_export.runtimes")
 
 _lock = threading.Lock()
+#: Filters of warnings are the process's: two compilations must not change and restore them crosswise.
+_compiling = threading.Lock()
+#: What JAX warns of when it meets a program that was not written whole, as by a process that was killed.
+_UNREADABLE = re.compile(r"Error reading persistent compilation cache entry for '([\w.-]+)'")
 
 
 def keep_programs(jax: Any) -> str | None:
@@ -42,3 +51,30 @@ def keep_programs(jax: Any) -> str | None:
         # What was compiled before has made JAX settle that there is no cache.
         compilation_cache.reset_cache()
         return str(directory)
+
+
+@contextmanager
+def without_broken_programs(directory: str | None) -> Iterator[None]:
+    """Compile in this block; programs in the package's cache that JAX cannot read are removed, and not warned of.
+
+    JAX compiles them, but leaves the broken files in their place, and so would compile them at every start.
+
+    Args:
+        directory: What :func:`keep_programs` returned.
+    """
+    if directory is None or Path(directory) != cache_directory() / "jax":
+        yield
+        return
+    with _compiling:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            yield
+        for warning in told:
+            found = _UNREADABLE.match(str(warning.message))
+            if found is None:
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+                continue
+            # Which of the programs of that name it is remains unsaid; the others are merely compiled once more.
+            _log.info("a kept program was not whole, and is compiled again: %s", warning.message)
+            for path in Path(directory).glob(f"{found[1]}-*"):
+                path.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import logging
 import struct
 import threading
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from albert_export.errors import BundleError, CheckpointError, DeviceError, Inpu
 from albert_export.runtimes.buckets import Buckets, bucket_lengths, cut, pad
 from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.input_checks import IntArray
-from albert_export.runtimes.jax_programs import keep_programs
+from albert_export.runtimes.jax_programs import keep_programs, without_broken_programs
 from albert_export.runtimes.protocol import Array, Runtime, checked_threads
 from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes, not_loadable
 from albert_export.targets import get_target
@@ -112,6 +112,12 @@ class StableHloRuntime(Runtime):
         """
         path = bundle.file(artifact)
         name = artifact.facts.get("weights")
+        if name is not None and name not in [PurePosixPath(record.path).name for record in artifact.files]:
+            raise BundleError(
+                f"the weights that manifest.json names for {path.name} must be one of its files",
+                received=repr(name),
+                fix="copy the whole bundle again, or export it again",
+            )
         return cls.open_file(
             path,
             weights=None if name is None else path.with_name(str(name)),
@@ -207,7 +213,9 @@ class StableHloRuntime(Runtime):
                     for spec in self.inputs
                 }
                 try:
-                    self._programs[shape] = jax.jit(exported.call).lower(arrays, weights).compile()
+                    lowered = jax.jit(exported.call).lower(arrays, weights)
+                    with without_broken_programs(self.cache):
+                        self._programs[shape] = lowered.compile()
                 except (ValueError, NotImplementedError) as error:
                     raise not_loadable(self._file, _told(error), by=f"that jax {jax.__version__} compiles") from error
             return self._programs[shape], weights

@@ -85,6 +85,19 @@ def test_there_and_back(tmp_path: Path, target: Any, task: Task) -> None:
     assert weights_of(back.directory) != weights_of(source)
 
 
+@pytest.mark.parametrize("task", ["multiple-choice", "text-classification", "pretraining"])
+@pytest.mark.parametrize("other", ["h5", "msgpack"])
+def test_a_pytorch_file_is_the_same_whatever_it_came_from(tmp_path: Path, other: str, task: str) -> None:
+    """A classifier of one label is a row here and a column there."""
+    source = write(tmp_path / "source", get_task(task), num_labels=1)
+    first = convert(source, tmp_path / "first", to="torch")
+    convert(first.directory, tmp_path / "there", to=other)
+    back = convert(tmp_path / "there", tmp_path / "back", to="torch")
+    assert weights_of(back.directory, ".bin") == weights_of(first.directory, ".bin")
+    convert(write(tmp_path / "changed", get_task(task), torch.float64, num_labels=1), tmp_path / "other", to="torch")
+    assert weights_of(tmp_path / "other", ".bin") != weights_of(first.directory, ".bin")
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("target", OTHERS, ids=lambda target: target.name)
 def test_there_and_back_of_other_shapes(tmp_path: Path, target: Any, variant: str) -> None:

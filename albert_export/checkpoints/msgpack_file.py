@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import require
 from albert_export.checkpoints.flax_layout import torch_layout, torch_shapes
-from albert_export.checkpoints.safetensors_file import DTYPES, LFS_POINTER, LazyTensors
+from albert_export.checkpoints.safetensors_file import DTYPES, LFS_POINTER, MAX_DIMENSIONS, LazyTensors
 from albert_export.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -245,6 +245,8 @@ class _Reader:
         axes = inner.sized(inner.number(1), 0x90, 4, (0xDC, 0xDD))
         if axes is None:
             raise _malformed(self.path, f"no shape at byte {begin}")
+        if axes > MAX_DIMENSIONS:
+            raise _malformed(self.path, f"{axes} axes for {name}")
         shape = tuple(inner.read_count() for _ in range(axes))
         dtype = inner.read_text()
         code = inner.number(1)
@@ -266,6 +268,8 @@ class _Reader:
         if count != 3 or self.number(1) != 0xC3 or self.read_text() != "shape":
             raise _malformed(self.path, f"no shape of {name}")
         shape = tuple(self.read_numbered(name, _Reader.read_count))
+        if len(shape) > MAX_DIMENSIONS:
+            raise _malformed(self.path, f"{len(shape)} axes for {name}")
         if self.read_text() != "chunks":
             raise _malformed(self.path, f"no parts of {name}")
         parts = self.read_numbered(name, lambda reader: reader.read_array(name))

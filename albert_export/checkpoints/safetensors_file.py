@@ -38,6 +38,8 @@ DTYPES: dict[str, tuple[str, int]] = {
 }
 #: The reference implementation refuses longer headers, which no real file has.
 MAX_HEADER_BYTES = 100_000_000
+#: A weight of more axes is damaged: numpy has none, and to multiply a million sizes would take hours.
+MAX_DIMENSIONS = 32
 #: How a file begins that git-lfs has not fetched.
 LFS_POINTER = b"version https://git-lfs"
 
@@ -135,6 +137,8 @@ def _entry(path: Path, name: str, fields: Any, data_start: int) -> Entry:
     if not isinstance(fields, dict) or not {"dtype", "shape", "data_offsets"} <= fields.keys():
         raise _malformed(path, f"no dtype, shape and data_offsets for {name}")
     dtype, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
+    if isinstance(shape, list) and len(shape) > MAX_DIMENSIONS:
+        raise _malformed(path, f"{len(shape)} axes for {name}")
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
         raise _malformed(path, f"shape {shape} and data_offsets {offsets} for {name}")
     if not isinstance(dtype, str) or dtype not in DTYPES:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from albert_export.checkpoints.crc32c import masked_crc32c
-from albert_export.checkpoints.safetensors_file import DTYPES, LFS_POINTER
+from albert_export.checkpoints.safetensors_file import DTYPES, LFS_POINTER, MAX_DIMENSIONS
 from albert_export.checkpoints.sstable import Cursor, DamagedError, read_table
 from albert_export.errors import CheckpointError
 
@@ -34,7 +34,6 @@ _DTYPES = {
     19: "F16",
 }
 _MAX_INDEX_BYTES = 1 << 28
-_MAX_DIMENSIONS = 32
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ def _shape(name: str, message: bytes) -> tuple[int, ...]:
     for field, dimension in _fields(message):
         if field == 2 and isinstance(dimension, bytes):
             size = dict(_fields(dimension)).get(1, 0)
-            if not isinstance(size, int) or size >= 1 << 40 or len(sizes) == _MAX_DIMENSIONS:
+            if not isinstance(size, int) or size >= 1 << 40 or len(sizes) == MAX_DIMENSIONS:
                 raise DamagedError(f"a shape of {name} that no tensor has")
             sizes.append(size)
     return tuple(sizes)

@@ -128,7 +128,11 @@ def _write_torch(file: IO[bytes], tensors: Mapping[str, torch.Tensor]) -> None:
     parts: dict[Hashable, Any] = {}
     for name, tensor in tensors.items():
         whole = tensor.untyped_storage().nbytes() == tensor.nbytes
-        parts.setdefault(_identity(name, tensor), tensor.detach() if whole else tensor.detach().clone())
+        part = tensor.detach() if whole else tensor.detach().clone()
+        if part.is_contiguous():
+            # The stride of an axis of one says nothing, but is stored: a row that was a column has another.
+            part = part.view(-1).view(part.shape)
+        parts.setdefault(_identity(name, tensor), part)
     # Given a file object, torch does not put the file's own name into the archive.
     torch.save({name: parts[_identity(name, tensor)] for name, tensor in tensors.items()}, file)
 

@@ -21,6 +21,7 @@ from albert_export.cli.options import (
     task_names,
 )
 from albert_export.cli.output import print_json, progress
+from albert_export.parts import PARTS
 from albert_export.targets import FRAMEWORKS, TARGETS, Target
 from albert_export.tasks import TASKS
 
@@ -32,6 +33,8 @@ _EXAMPLES: Mapping[str, Sequence[str]] = {
         "albert-export onnx --task ner --model albert-ner/ --out ner/               # a directory",
         "albert-export onnx --task mlm --model albert/albert-base-v2 --out mlm/     # the Hugging Face hub",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --batch 1 --sequence 384",
+        "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8",
+        "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8 --quantize embeddings,ffn",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --json | jq '.artifacts[].sharing'",
     ),
     "savedmodel": (
@@ -70,12 +73,14 @@ def _options(target: Target) -> list[_Option]:
         click.option("--out", required=True, type=DIRECTORY, help="Bundle to write, or to add this artifact to."),
         click.option(
             "--precision",
-            type=click.Choice(target.precisions),
+            metavar=f"[{'|'.join(target.precisions)}]",
+            shell_complete=completing(lambda: target.precisions),
             default=target.precisions[0],
             show_default=True,
             help="Number format of the weights and the arithmetic.",
         ),
         *_calibrate_option(target),
+        *_quantize_option(target),
         click.option(
             "--layers",
             type=click.Choice(target.layers),
@@ -123,6 +128,13 @@ def _calibrate_option(target: Target) -> list[_Option]:
             "one a line; by default each run measures its own.",
         )
     ]
+
+
+def _quantize_option(target: Target) -> list[_Option]:
+    if not target.by_part:
+        return []
+    text = f"With {' or '.join(target.by_part)}: the parts it is for, of {', '.join(PARTS)}; all by default."
+    return [click.option("--quantize", metavar="PART,…", help=text)]
 
 
 def _compat_option(target: Target) -> list[_Option]:

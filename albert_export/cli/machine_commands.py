@@ -1,14 +1,17 @@
-"""``tasks``, ``doctor`` and ``completion``: about the program and the machine, without a bundle."""
+"""``tasks``, ``targets``, ``doctor`` and ``completion``: about the program and the machine, without a bundle."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
 
+from albert_export._text import table
 from albert_export.cli.options import Command, json_option
 from albert_export.cli.output import print_json
+from albert_export.targets import FRAMEWORKS, PRECISIONS, TARGETS, Target
 from albert_export.tasks import TASKS, Task
 
 
@@ -32,6 +35,49 @@ def _describe_task(task: Task) -> str:
     takes = f"{', '.join(tensor.name for tensor in task.inputs)} [{', '.join(map(str, task.inputs[0].axes))}]"
     gives = ", ".join(f"{tensor.name} [{', '.join(map(str, tensor.axes))}]" for tensor in task.outputs)
     return f"{task.name}{aliases}: {task.summary}\n  takes {takes}\n  gives {gives}"
+
+
+@click.command(
+    "targets",
+    cls=Command,
+    short_help="List what can be made, and in which precisions.",
+    examples=("albert-export targets", "albert-export targets --json | jq '.[] | {name, precisions}'"),
+)
+@json_option("the table")
+def targets_command(as_json: bool) -> None:
+    """List the kinds of artifacts that can be made: precisions, forms of int8, layers, devices, extras."""
+    if as_json:
+        print_json([_target_fields(target) for target in TARGETS])
+        return
+    rows = [["", *PRECISIONS, "int8 calibrated", "by part"]]
+    for target in TARGETS:
+        marks = ["default" if name == target.precisions[0] else "yes" for name in PRECISIONS]
+        held = [mark if name in target.precisions else "-" for name, mark in zip(PRECISIONS, marks, strict=True)]
+        calibrated = "yes" if "int8" in target.calibrated else "-"
+        rows.append([target.name, *held, calibrated, ", ".join(target.by_part) or "-"])
+    click.echo(table(rows))
+    click.echo("\n" + "\n\n".join(map(_describe_target, TARGETS)))
+
+
+def _describe_target(target: Target) -> str:
+    framework = FRAMEWORKS[target.framework].title
+    lines = [
+        f"{target.name}: {target.place.format(form='[_FORM]')}, traced from {framework}",
+        f"  layers   {' or '.join(target.layers)}, the first by default",
+        f"  devices  {', '.join(target.devices)}",
+        f"  install  albert-export[{target.build_extra}] to export, albert-export[{target.run_extra}] to run",
+    ]
+    if target.int8_form is not None:
+        lines.insert(1, f"  int8     by default {target.int8_form}")
+    if target.calibrated:
+        lines.insert(2, "           with --calibrate activations with fixed ranges")
+    return "\n".join(lines)
+
+
+def _target_fields(target: Target) -> dict[str, Any]:
+    shown = ("name", "title", "place", "framework", "precisions", "calibrated", "by_part", "int8_form", "layers")
+    fields = dataclasses.asdict(target)
+    return {key: fields[key] for key in (*shown, "devices", "build_extra", "run_extra")}
 
 
 @click.command(

@@ -29,7 +29,7 @@ from albert_export._version import __version__
 from albert_export.cli.bundle_commands import inspect_command, parity_command
 from albert_export.cli.convert_command import convert_command
 from albert_export.cli.export_command import EXPORT_COMMANDS
-from albert_export.cli.machine_commands import completion_command, doctor_command, tasks_command
+from albert_export.cli.machine_commands import completion_command, doctor_command, targets_command, tasks_command
 from albert_export.cli.options import Command, Group
 from albert_export.cli.run_command import run_command
 from albert_export.errors import AlbertExportError
@@ -181,6 +181,7 @@ for command in (
     inspect_command,
     convert_command,
     tasks_command,
+    targets_command,
     doctor_command,
     completion_command,
 ):

@@ -60,7 +60,12 @@ def _array(name: str, value: Any) -> Any:
 
 
 def _given(array: Any) -> Given:
-    return Given(tuple(array.shape), str(array.dtype), lambda: (int(array.min()), int(array.max())))
+    def bounds() -> tuple[int, int]:
+        # while JAX traces it would trace these too, though the numbers are known
+        numbers = np.asarray(array)
+        return int(numbers.min()), int(numbers.max())
+
+    return Given(tuple(array.shape), str(array.dtype), bounds)
 
 
 def _check(config: AlbertConfig, given: dict[str, Given], *, choices: bool) -> None:

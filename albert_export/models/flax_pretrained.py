@@ -348,7 +348,7 @@ class FlaxAlbertPreTrainedModel:
             pretrained_model_name_or_path,
             config,
             {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only, "token": token},
-            formats=("safetensors", "torch") if from_pt else ("msgpack", "safetensors", "torch", "h5"),
+            formats=("safetensors", "torch") if from_pt else ("msgpack", "safetensors", "torch", "h5", "tf1"),
         )
         assert checkpoint is not None
         if not isinstance(config, AlbertConfig):

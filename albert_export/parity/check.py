@@ -23,7 +23,7 @@ from albert_export.parity.cases import Case, build_cases
 from albert_export.parity.checks import Measured, choose_case, repeated, row_alone
 from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
 from albert_export.parity.criteria import Pool, criterion_for
-from albert_export.parity.data import NO_DATA, choose_data
+from albert_export.parity.data import NO_DATA, check_drop, choose_data
 from albert_export.parity.data_check import DataCheck
 from albert_export.parity.explain import explain_miss
 from albert_export.parity.oracle import TRUTH, Oracle
@@ -111,7 +111,7 @@ def check_parity(
     started = time.perf_counter()
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError("seed must be a whole number of at least 0", received=seed, fix="leave seed out for 0")
-    _check_drop(max_drop)
+    check_drop(max_drop)
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
     artifacts = _chosen(opened, targets)
     further = _frameworks(frameworks)
@@ -262,15 +262,6 @@ class _Run:
 
 def _silent(_: str) -> None:
     """Take a line of progress that nobody asked for."""
-
-
-def _check_drop(max_drop: object) -> None:
-    if max_drop is None:
-        return
-    if isinstance(max_drop, bool) or not isinstance(max_drop, int | float) or not 0 <= max_drop <= 100:
-        raise InputError(
-            "max_drop must be a number of points from 0 to 100", received=max_drop, fix="leave max_drop out"
-        )
 
 
 def _chosen(bundle: Bundle, targets: str | Sequence[str]) -> list[Artifact]:

@@ -66,6 +66,20 @@ class Dataset:
         return InputError(f"{self.name}, line {item.line}: {error.rule}", received=error.received, fix=error.fix)
 
 
+def check_drop(max_drop: object) -> None:
+    """Check the largest drop of a metric that is to pass: None, or points.
+
+    Raises:
+        InputError: It is no number from 0 to 100.
+    """
+    if max_drop is None:
+        return
+    if isinstance(max_drop, bool) or not isinstance(max_drop, int | float) or not 0 <= max_drop <= 100:
+        raise InputError(
+            "max_drop must be a number of points from 0 to 100", received=max_drop, fix="leave max_drop out"
+        )
+
+
 def choose_data(data: str | os.PathLike[str] | None, source: Source, task: Task) -> Dataset | None:
     """Return the data that parity is to measure on, or None for none.
 

@@ -85,6 +85,11 @@ def _finite(comparison: Comparison) -> CheckResult:
     return CheckResult("finite", not found, detail)
 
 
+def _margin(measured: Measured, limits: Mapping[str, float]) -> str:
+    shares = [difference / limits[output] for output, difference in measured.differences.items() if limits[output]]
+    return f"within the limits, of which the largest difference takes {max(shares, default=0.0):.1%}"
+
+
 def _check(name: str, measured: Measured, limits: Mapping[str, float]) -> CheckResult:
     if measured.failed is not None:
         return CheckResult(name, False, f"{measured.detail}: {measured.failed}")
@@ -95,6 +100,6 @@ def _check(name: str, measured: Measured, limits: Mapping[str, float]) -> CheckR
         for output, difference in measured.differences.items()
         if not difference <= limits[output]
     ]
-    compared = "within the limits" if measured.differences else "no output to compare"
+    compared = _margin(measured, limits) if measured.differences else "no output to compare"
     detail = f"{measured.detail}, {', '.join(over) or compared}"
     return CheckResult(name, bool(measured.differences) and not over, detail, measured.differences)

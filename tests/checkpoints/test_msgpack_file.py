@@ -323,6 +323,18 @@ def array(shape: tuple[int, ...], dtype: str, data: bytes) -> msgpack.ExtType:
         ({"a": array((2,), "float32", b"1234")}, "4 bytes for a, float32 [2]"),
         ({"a": array((2**62, 4), "float32", b"")}, "0 bytes for a"),
         ({"a": array((-1,), "float32", b"1234")}, "no size at byte"),
+        ({"a": array((1,) * 65, "float32", b"1234")}, "65 axes for a"),
+        ({"a": array((127,) * 10**6, "float32", b"1234")}, "1000000 axes for a"),
+        (
+            {
+                "a": {
+                    "__msgpack_chunked_array__": True,
+                    "shape": {str(axis): 127 for axis in range(10**5)},
+                    "chunks": {"0": array((1,), "int8", b"1")},
+                }
+            },
+            "100000 axes for a",
+        ),
         ({"a": array((1,), "object", b"12345678")}, "'object' for a"),
         ({"a": array((1,), "float32", b"1234"), "": array((1,), "float32", b"1234")}, "no name of its own"),
         ({"a/b": array((1,), "float32", b"1234")}, "no name of its own"),

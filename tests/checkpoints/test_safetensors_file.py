@@ -151,6 +151,8 @@ MALFORMED: dict[str, bytes] = {
     "negative size": file_of({"a": {**ONE, "shape": [-1]}}, b"0000"),
     "boolean size": file_of({"a": {**ONE, "shape": [True]}}, b"0000"),
     "size that is no number": file_of({"a": {**ONE, "shape": ["1"]}}, b"0000"),
+    "more axes than numpy has": file_of({"a": {**ONE, "shape": [1] * 65}}, b"0000"),
+    "axes without end": file_of({"a": {**ONE, "shape": [127] * 10**6}}, b"0000"),
     "huge size": file_of({"a": {**ONE, "shape": [2**62, 2**62]}}, b"0000"),
     "three offsets": file_of({"a": {**ONE, "data_offsets": [0, 2, 4]}}, b"0000"),
     "offsets backwards": file_of({"a": {**ONE, "data_offsets": [4, 0]}}, b"0000"),

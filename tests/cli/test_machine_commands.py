@@ -1,4 +1,4 @@
-"""``tasks``, ``doctor`` and ``completion``."""
+"""``tasks``, ``targets``, ``doctor`` and ``completion``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from albert_export import doctor
+from albert_export.targets import PRECISIONS, TARGETS
 from albert_export.tasks import TASKS
 from tests.cli.conftest import ROOT, Invoke, Spawn
 
@@ -24,6 +25,24 @@ def test_tasks_as_json_is_the_table(invoke: Invoke) -> None:
     rows = json.loads(invoke("tasks", "--json").stdout)
     assert [row["name"] for row in rows] == [task.name for task in TASKS]
     assert rows[-1]["outputs"][0] == {"name": "start_logits", "dtype": "float32", "axes": ["batch", "sequence"]}
+
+
+def test_targets_tells_every_precision_and_the_default_form_of_int8(invoke: Invoke) -> None:
+    lines = invoke("targets").stdout.splitlines()
+    header = lines[0].split()
+    assert header[: len(PRECISIONS)] == list(PRECISIONS)
+    for target, line in zip(TARGETS, lines[1:], strict=False):
+        name, *cells = line.split()
+        assert name == target.name
+        held = {precision for precision, cell in zip(PRECISIONS, cells, strict=False) if cell != "-"}
+        assert held == set(target.precisions)
+        assert target.int8_form is None or f"  int8     by default {target.int8_form}" in lines
+        assert (target.int8_form is not None) == ("int8" in target.precisions)
+
+
+def test_targets_as_json_is_the_table(invoke: Invoke) -> None:
+    rows = json.loads(invoke("targets", "--json").stdout)
+    assert [(row["name"], tuple(row["precisions"])) for row in rows] == [(row.name, row.precisions) for row in TARGETS]
 
 
 def test_doctor_prints_what_examine_found(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,3 +183,55 @@ def test_a_full_disk_under_the_output_of_the_command_is_told(spawn: Spawn) -> No
         )
     assert done.returncode == 2
     assert error_line(done.stderr) == "No space left on device"
+
+
+def test_an_int8_export_bears_the_second_name_that_loaders_look_for(invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "ner"
+    result = invoke(
+        "onnx",
+        "--task",
+        "ner",
+        "--model",
+        "albert-seeded",
+        "--out",
+        out,
+        "--precision",
+        "int8",
+        "--quantize",
+        "ffn,attention",
+        "-q",
+    )
+    assert result.exit_code == 0, result.stderr
+    one, other = out / "onnx/model_int8.onnx", out / "onnx/model_quantized.onnx"
+    assert one.samefile(other)
+    (artifact,) = Bundle.open(out).manifest.artifacts
+    assert [record.path for record in artifact.files] == ["onnx/model_int8.onnx", "onnx/model_quantized.onnx"]
+    assert artifact.facts["quantized"] == ["attention", "ffn"]
+    described = json.loads(invoke("inspect", out, "--json").stdout)
+    assert described["artifacts"][0]["size"] == one.stat().st_size, "what has two names is stored once"
+    # Exported again and beside another artifact, it is still one file, and nothing of it is left when it is replaced.
+    again = invoke("onnx", "--task", "ner", "--model", "albert-seeded", "--out", out, "--no-parity", "-q")
+    assert again.exit_code == 0, again.stderr
+    assert one.samefile(other)
+    assert not one.samefile(out / "onnx/model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--precision", "int9"), "precision must be one of fp32"),
+        (("--precision", "int8", "--quantize", "fnn"), "did you mean ffn?"),
+        (("--precision", "int8", "--quantize", ""), "there must be a part to quantise; received none"),
+        (("--quantize", "ffn"), "parts are chosen for ONNX artifacts in int8; received parts for fp32"),
+        (("--precision", "int8", "--opset", "28"), "int8 must have an opset up to 27"),
+    ],
+)
+def test_a_precision_or_part_that_cannot_be_is_refused(
+    invoke: Invoke, tmp_path: Path, options: tuple[str, ...], told: str
+) -> None:
+    result = invoke(
+        "onnx", "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "out", *options, "--no-parity", "-q"
+    )
+    assert result.exit_code == 2
+    assert told in error_line(result.stderr)
+    assert not (tmp_path / "out").exists()

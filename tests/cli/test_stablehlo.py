@@ -100,7 +100,7 @@ def test_files_that_artifacts_share_count_once(exported: Exported, tmp_path: Pat
     [
         (("onnx", "--embed-weights"), "--embed-weights"),
         (("stablehlo", "--aot", "tpu:v3"), "'tpu:v3' is not one of"),
-        (("stablehlo", "--precision", "int8"), "'int8' is not one of"),
+        (("stablehlo", "--precision", "int8"), "can be fp32, bf16 or fp16; received int8"),
         (("stablehlo", "--sequence", "513"), "sequence must be at most max_position_embeddings, which is 512"),
     ],
 )

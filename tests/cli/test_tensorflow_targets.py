@@ -123,7 +123,10 @@ def test_inspect_lists_every_artifact(invoke: Invoke, every_target: Path) -> Non
         (("tflite", "--compat", "mediapipe"), "MediaPipe has a reader for text-classification"),
         (("tflite", "--compat", "task-library", "--sequence", "64", "--batch", "2"), "batch"),
         (("savedmodel", "--sequence", "513"), "sequence must be at most max_position_embeddings"),
-        (("savedmodel", "--precision", "int8"), "'int8' is not"),
+        (
+            ("savedmodel", "--precision", "int8"),
+            "can be fp32; received int8; fix: choose fp32, or onnx or tflite for int8",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_written(

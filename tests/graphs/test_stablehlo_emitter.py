@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -335,3 +336,11 @@ def test_libtpu_is_asked_for_a_single_chip(monkeypatch):
     monkeypatch.setattr(topologies, "get_topology_desc", describe)
     assert tpu._single_chip(tpu.CHIPS["tpu:v6e"]) == "the chip"
     assert asked == {"platform": "tpu", "topology_name": "v6e:1x1", "chips_per_host_bounds": (1, 1, 1)}
+
+
+def test_a_lock_that_another_process_left_hinders_no_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libtpu refuses to be loaded while its lock file lies about, unless it is told that it may."""
+    monkeypatch.delenv("ALLOW_MULTIPLE_LIBTPU_LOAD", raising=False)
+    with tpu._as_on_a_tpu_host():
+        assert os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] == "1"
+    assert "ALLOW_MULTIPLE_LIBTPU_LOAD" not in os.environ

@@ -18,12 +18,12 @@ from albert_export.graphs.tflite_emitter import emit_tflite
 from albert_export.graphs.tflite_graph import Operators, TFLiteGraph, Types
 from albert_export.readers import TASK_LIBRARY
 from albert_export.tasks import TASKS, get_task
+from tests.graphs.noise import signal_to_noise
 from tests.graphs.tf_models import (
     SHAPES,
     eager_outputs,
     inputs,
     litert_outputs,
-    signal_to_noise,
     tiny_model,
     worst_relative_error,
 )

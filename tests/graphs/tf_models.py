@@ -77,12 +77,3 @@ def worst_relative_error(found: list[np.ndarray], expected: list[np.ndarray]) ->
         assert one.shape == other.shape
         errors.append(float(np.abs(one - other).max() / np.sqrt(np.mean(other.astype(np.float64) ** 2))))
     return max(errors)
-
-
-def signal_to_noise(found: list[np.ndarray], expected: list[np.ndarray]) -> float:
-    """Return the least signal-to-noise ratio of the outputs, in dB."""
-    ratios = []
-    for one, other in zip(found, expected, strict=True):
-        assert one.shape == other.shape
-        ratios.append(10 * np.log10(np.mean(other.astype(np.float64) ** 2) / np.mean((one - other) ** 2)))
-    return float(min(ratios))

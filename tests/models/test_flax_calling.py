@@ -113,6 +113,15 @@ def test_compiled_differentiated_and_vectorised(masked_lm: Any) -> None:
     assert np.count_nonzero(gradients["albert"]["embeddings"]["word_embeddings"]["embedding"]) > 100
 
 
+def test_a_batch_may_be_closed_over(masked_lm: Any) -> None:
+    ids = jnp.asarray(IDS)
+    closed_over = jax.jit(lambda params: masked_lm(ids, params=params).logits)(masked_lm.params)
+    assert np.allclose(closed_over, masked_lm(ids).logits, atol=1e-6)
+    outside = ids + 1000
+    with pytest.raises(InputError, match=r"input_ids must lie in \[0, vocab_size\)"):
+        jax.jit(lambda params: masked_lm(outside, params=params).logits)(masked_lm.params)
+
+
 def test_equal_models_are_compiled_once_and_others_are_not(masked_lm: Any) -> None:
     masked_lm(IDS)
     before = flax_compiling.apply._cache_size()

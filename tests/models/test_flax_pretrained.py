@@ -16,6 +16,7 @@ from albert_export.errors import CheckpointError, ConfigError, WeightsMismatchEr
 from albert_export.models import flax_albert, flax_loading, tf_albert, torch_albert, torch_loading
 from albert_export.models.flax_loading import StoredWeights
 from albert_export.tasks import TASKS, Task, get_task
+from tests.checkpoints.tf1 import write_release
 from tests.models.conftest import tiny_config, tiny_model
 from tests.models.flax_models import FLAX_CLASSES, tiny_flax_model
 
@@ -91,6 +92,16 @@ def test_other_formats_are_read_and_the_own_first(tmp_path: Path) -> None:
     other.save_pretrained(tmp_path)
     assert_same_params(load(tmp_path), other)
     assert_same_params(load(tmp_path, from_pt=True), tiny_flax_model("FlaxAlbertForMaskedLM"))
+
+
+def test_a_release_by_google_is_read_as_everywhere(tmp_path: Path) -> None:
+    write_release(tmp_path)
+    model = flax_albert.FlaxAlbertForPreTraining.from_pretrained(tmp_path)
+    twin = torch_albert.AlbertForPreTraining.from_pretrained(tmp_path)
+    for name, parameter in twin.named_parameters():
+        np.testing.assert_array_equal(StoredWeights(model.params)[name], parameter.detach().numpy())
+    with pytest.raises(CheckpointError, match=r"must have one of model\.safetensors"):
+        flax_albert.FlaxAlbertForPreTraining.from_pretrained(tmp_path, from_pt=True)
 
 
 @pytest.mark.parametrize("safe", [True, False])

@@ -132,6 +132,7 @@ COMMANDS = [
     "inspect",
     "convert",
     "tasks",
+    "targets",
     "doctor",
     "completion",
 ]

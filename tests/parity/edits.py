@@ -71,6 +71,20 @@ def one_layer_fewer(model: onnx.ModelProto) -> None:
     _redirect(model.graph, states[-1], states[-2])
 
 
+def one_scale_for_all_tokens(model: onnx.ModelProto) -> None:
+    """Activations get one scale for the whole tensor, as is usual, in place of one for each token."""
+
+    def reduce_everything(graph: onnx.GraphProto) -> None:
+        for node in graph.node:
+            if node.op_type == "ReduceMax":
+                del node.input[1:]  # the axes
+            for attribute in node.attribute:
+                if attribute.type == onnx.AttributeProto.GRAPH:
+                    reduce_everything(attribute.g)
+
+    reduce_everything(model.graph)
+
+
 def length_baked_in(length: int) -> Edit:
     """The model runs at one sequence length and at 1, as when a tracer takes the example's size for the only one."""
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 import albert_export
-from albert_export.bundle import Bundle
-from albert_export.checkpoints import Checkpoint, open_checkpoint
+from albert_export.builtin import trained
+from albert_export.checkpoints import Checkpoint
 from albert_export.errors import AlbertExportError, BundleError, InputError
 from albert_export.parity import check_parity, criteria
 from albert_export.parity.check import _Run
 from albert_export.parity.oracle import Oracle
 from albert_export.runtimes import Runtime
 from albert_export.tasks import TASKS
-from tests.builtin.mini_files import ITEMS, write_items
+from tests.builtin.mini_files import ITEMS, write_items, write_mini
 from tests.parity.conftest import MakeBundle, MakeCheckpoint
 from tests.parity.fakes import Arrays, check_spoiled
 
@@ -232,23 +232,27 @@ def test_an_artifact_that_compiles_every_shape_gets_few_of_them(monkeypatch: pyt
     assert asked == [{"buckets": "powers"}, {"closed": True}]
 
 
-def test_the_checkpoint_of_the_package_is_measured_unasked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from albert_export.builtin import trained
-    from tests.builtin.mini_files import write_mini
-
+@pytest.fixture
+def mini(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A tiny model in the place of the package's own."""
     monkeypatch.setenv("ALBERT_EXPORT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(trained, "FILES", write_mini(tmp_path / "mini", max_position_embeddings=48))
+
+
+def test_the_checkpoint_of_the_package_is_measured_unasked(mini: None, tmp_path: Path) -> None:
     bundle = albert_export.export("onnx", model="albert-mini", task="seqcls", out=tmp_path / "out")
     kept = bundle.manifest.artifacts[0].parity
     assert kept is not None
     assert kept["data"]["name"] == "held-out of albert-mini"
     assert kept["metrics"]["accuracy"]["drop"] == 0.0
-    unmeasured = check_parity(bundle, data="none").for_artifact("onnx/model.onnx")
-    assert "metrics" not in unmeasured
-    short = albert_export.export("onnx", model="albert-mini", task="qa", out=tmp_path / "qa", sequence=8)
-    report = check_parity(short)
-    assert report.ok
-    assert report.artifacts[0].checks[-1].ok is None
-    assert "data: does not apply: held-out of albert-mini, line 1: a question must leave" in report.summary_table()
-    assert open_checkpoint("albert-mini").source_kind == "builtin"
-    assert isinstance(Bundle.open(tmp_path / "qa"), Bundle)
+    assert "metrics" not in check_parity(bundle, data="none").for_artifact("onnx/model.onnx")
+
+
+def test_a_fixed_length_that_is_too_short_for_the_package_s_data_is_told_and_no_miss(
+    mini: None, tmp_path: Path
+) -> None:
+    bundle = albert_export.export("onnx", model="albert-mini", task="qa", out=tmp_path / "qa", sequence=8, parity=False)
+    report = check_parity(bundle)
+    assert report.ok, report.summary_table()
+    assert report.artifacts[0].metrics == ()
+    assert "n/a: data: does not apply: held-out of albert-mini, line 1: a question must leave" in report.summary_table()

@@ -91,6 +91,19 @@ def test_the_second_start_compiles_nothing(exported: Exported, tmp_path: Path) -
     assert Path(first[3]).is_relative_to(tmp_path / "cache")
 
 
+def test_a_program_that_was_not_written_whole_is_kept_anew(exported: Exported, tmp_path: Path) -> None:
+    own = {"ALBERT_EXPORT_CACHE": str(tmp_path / "cache")}
+    whole = started(exported("qa", "stablehlo"), **own)
+    kept = [path for path in (tmp_path / "cache" / "jax").iterdir() if path.name.startswith("jit_call-")]
+    assert kept
+    for path in kept:
+        path.write_bytes(path.read_bytes()[:100])
+    again = [started(exported("qa", "stablehlo"), **own) for _ in range(3)]
+    assert [each[2:] for each in again] == [whole[2:]] * 3
+    assert int(again[0][1]) > 0
+    assert int(again[2][1]) == 0
+
+
 def test_the_user_s_own_choice_of_cache_stays(exported: Exported, tmp_path: Path) -> None:
     own = {"ALBERT_EXPORT_CACHE": str(tmp_path / "cache"), "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "mine")}
     assert started(exported("qa", "stablehlo"), **own)[3] == str(tmp_path / "mine")
@@ -144,12 +157,24 @@ def test_buckets_pad_and_cut_back(task: str, exported: Exported) -> None:
         assert bucketed.describe()["buckets"] == list(bucketed.buckets)
 
 
+def test_rows_without_a_real_token_are_not_padded(exported: Exported) -> None:
+    directory = exported("qa", "stablehlo")
+    with load(directory, device="cpu") as plain, load(directory, device="cpu", buckets=[8]) as bucketed:
+        assert isinstance(bucketed, StableHloRuntime)
+        feed = {"input_ids": IDS, "attention_mask": [[1, 1, 1, 1], [0, 0, 0, 0]]}
+        expected, found = plain.run(**feed), bucketed.run(**feed)
+        for name, array in expected.items():
+            np.testing.assert_allclose(found[name], array, atol=1e-5)
+        padded = plain.run(**{name: np.pad(value, [(0, 0), (0, 4)]) for name, value in feed.items()})
+        assert np.abs(padded["start_logits"][1, :4] - expected["start_logits"][1]).max() > 1e-3
+
+
 def test_the_lengths_of_buckets() -> None:
     assert bucket_lengths("powers", longest=512, fixed=None) == (16, 32, 64, 128, 256, 512)
     assert bucket_lengths("powers", longest=100, fixed=None) == (16, 32, 64, 100)
     assert bucket_lengths("powers", longest=12, fixed=None) == (12,)
     assert bucket_lengths([64, 16, 64], longest=100, fixed=None) == (16, 64, 100)
-    for buckets in ([], [0], [101], [1.5], "power", [True]):
+    for buckets in ([], [0], [101], [1.5], "power", [True], 64):
         with pytest.raises(InputError, match="buckets must be"):
             bucket_lengths(buckets, longest=100, fixed=None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="exported with 12"):
@@ -292,6 +317,15 @@ def test_weights_that_are_damaged_or_others(bundle: Bundle, files: Path) -> None
         opened(bundle, files)
     with pytest.raises(BundleError, match="without their file"):
         opened(bundle, files, weights=None)
+
+
+@pytest.mark.parametrize("named", ["../../secret.safetensors", "/secret", "..", "", 5, ["weights.safetensors"]])
+def test_a_manifest_that_names_other_weights(named: Any, bundle: Bundle) -> None:
+    (artifact,) = bundle.manifest.artifacts
+    StableHloRuntime.open(bundle, artifact, device="cpu").close()
+    changed = dataclasses.replace(artifact, facts={**artifact.facts, "weights": named})
+    with pytest.raises(BundleError, match=r"names for model\.jax must be one of its files"):
+        StableHloRuntime.open(bundle, changed, device="cpu")
 
 
 def test_a_device_without_the_memory(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

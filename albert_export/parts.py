@@ -1,0 +1,52 @@
+"""THE TABLE of a model's parts, by which ``--quantize`` says what gets int8 or int4 weights and what stays as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from albert_export.errors import InputError, UnknownNameError
+
+#: Part -> what the canonical names of its matrices contain. The first that fits counts.
+_NAMES: dict[str, str] = {
+    "embeddings": r"\bword_embeddings\.|\bembedding_hidden_mapping_in\.",
+    "attention": r"\.attention\.(query|key|value|dense)\.",
+    "ffn": r"\.(ffn|ffn_output)\.",
+    "head": r"\bpooler\.|\bpredictions\.|\bclassifier\.|\bqa_outputs\.",
+}
+
+#: The parts in the order of the model. A decoder that is tied to the word embeddings goes with them.
+PARTS: tuple[str, ...] = tuple(_NAMES)
+
+
+def part_of(name: str) -> str | None:
+    """Return the part that a weight belongs to, by its canonical name.
+
+    None for what is never quantised: biases and normalisations, and the tables of positions and segments, which are
+    small.
+    """
+    if not name.endswith(".weight") or "LayerNorm" in name or "layer_norm" in name:
+        return None
+    return next((part for part, pattern in _NAMES.items() if re.search(pattern, name)), None)
+
+
+def check_parts(chosen: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the parts in the order of :data:`PARTS`, each once.
+
+    Args:
+        chosen: Names, or one string of them with commas between; None for all.
+
+    Raises:
+        UnknownNameError: A name is no part's.
+        InputError: There are none.
+    """
+    if chosen is None:
+        return PARTS
+    names = [name.strip() for name in chosen.split(",")] if isinstance(chosen, str) else list(chosen)
+    names = [name for name in names if name]
+    for name in names:
+        if name not in PARTS:
+            raise UnknownNameError("part", name, PARTS)
+    if not names:
+        raise InputError("there must be a part to quantise", received="none", fix=f"choose from {', '.join(PARTS)}")
+    return tuple(part for part in PARTS if part in names)
