@@ -36,7 +36,7 @@ def tree(directory: Path) -> dict[str, bytes]:
 
 
 def quick(out: Path, **options):
-    return ax.export("onnx", **{"task": "qa", "out": out, "parity": False, **options})
+    return ax.export("onnx", **{"model": "albert-seeded", "task": "qa", "out": out, "parity": False, **options})
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def checkpoint(tmp_path) -> Path:
 
 def test_a_proven_bundle_holds_what_its_readers_need(tmp_path):
     lines: list[str] = []
-    bundle = ax.export("onnx", task="qa", out=tmp_path / "qa", progress=lines.append)
+    bundle = ax.export("onnx", model="albert-seeded", task="qa", out=tmp_path / "qa", progress=lines.append)
     shared = {"config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "spiece.model"}
     made = {"manifest.json", "onnx/model.onnx", "parity/report.json", "parity/report.md"}
     assert set(tree(bundle.path)) == shared | made
@@ -85,7 +85,7 @@ def test_forms_and_fixed_sizes_lie_side_by_side(tmp_path):
 
 
 def test_a_report_does_not_outlive_its_artifact(tmp_path):
-    ax.export("onnx", task="choice", out=tmp_path / "bundle")
+    ax.export("onnx", model="albert-seeded", task="choice", out=tmp_path / "bundle")
     assert (tmp_path / "bundle/parity/report.json").exists()
     bundle = quick(tmp_path / "bundle", task="choice")
     assert not (tmp_path / "bundle/parity/report.json").exists()
@@ -111,7 +111,7 @@ def test_a_checkpoint_without_a_tokenizer_gives_a_bundle_that_runs_on_ids(tmp_pa
 
 
 def test_a_tokenizer_that_the_checkpoint_no_longer_has_leaves_the_bundle(tmp_path, checkpoint):
-    shutil.copy(builtin_directory() / "spiece.model", checkpoint)
+    shutil.copy(builtin_directory("albert-seeded") / "spiece.model", checkpoint)
     assert (quick(tmp_path / "qa", model=checkpoint).path / "tokenizer.json").exists()
     (checkpoint / "spiece.model").unlink()
     bundle = quick(tmp_path / "qa", model=checkpoint, layers="unrolled")
@@ -209,7 +209,7 @@ def test_what_a_proof_needs_is_looked_for_before_anything_is_traced(tmp_path, mo
 
 def test_an_unknown_target_is_named():
     with pytest.raises(UnknownNameError, match="target must be one of onnx"):
-        ax.export("onxx", task="qa", out="nowhere")
+        ax.export("onxx", model="albert-seeded", task="qa", out="nowhere")
 
 
 def shorter(model, *arguments, **options):
@@ -224,7 +224,14 @@ def test_a_miss_names_the_artifact_that_differs(tmp_path, monkeypatch):
         quick(tmp_path / "choice", task="choice")
     lines: list[str] = []
     with pytest.raises(ParityError, match=r"^onnx/model\.onnx must compute"):
-        ax.export("onnx", task="choice", out=tmp_path / "choice", layers="unrolled", progress=lines.append)
+        ax.export(
+            "onnx",
+            model="albert-seeded",
+            task="choice",
+            out=tmp_path / "choice",
+            layers="unrolled",
+            progress=lines.append,
+        )
     assert "parity: with it again onnx/model.onnx, which the bundle holds already" in lines
 
 
@@ -235,7 +242,7 @@ def test_a_miss_keeps_the_old_bundle_and_shows_the_candidate(tmp_path, monkeypat
     with pytest.raises(
         ParityError, match=r"must compute what the eager model computes; received .*_logits at"
     ) as caught:
-        ax.export("onnx", task="qa", out=tmp_path / "qa")
+        ax.export("onnx", model="albert-seeded", task="qa", out=tmp_path / "qa")
     assert caught.value.exit_code == 1
     assert tree(tmp_path / "qa") == before
     rejected = Bundle.open(tmp_path / "qa.rejected")
@@ -262,7 +269,7 @@ def test_an_error_while_the_graph_is_made_keeps_the_old_bundle(tmp_path, monkeyp
 def test_control_c_in_the_middle_leaves_nothing(tmp_path):
     program = "from albert_export.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "onnx", "--task", "qa", "--out", str(tmp_path / "qa")],
+        [sys.executable, "-c", program, "onnx", "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "qa"],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None

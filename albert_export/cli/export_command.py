@@ -15,6 +15,7 @@ from albert_export.cli.options import (
     checkpoint_options,
     complete_checkpoint,
     completing,
+    data_options,
     json_option,
     quiet_option,
     task_names,
@@ -98,6 +99,7 @@ def _options(target: Target) -> list[_Option]:
             show_default=True,
             help="Prove the artifact equal to the eager model before the bundle is replaced.",
         ),
+        data_options,
         click.option(
             "--allow-random-head",
             is_flag=True,
