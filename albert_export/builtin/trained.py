@@ -110,6 +110,12 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
+        if not FILES.is_dir():
+            raise CheckpointError(
+                "this version comes without the files of albert-mini, which are still to be trained",
+                received=f"no {FILES.name}/ in the package",
+                fix="take albert-seeded, or make them in a checkout with: make mini",
+            ) from error
         raise _damaged(f"{path.name}: {error.strerror or error}") from error
 
 

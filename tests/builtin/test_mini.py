@@ -117,3 +117,9 @@ def test_held_out_sets(files: Path) -> None:
 def test_it_is_listed_as_trained() -> None:
     assert BUILTIN_MODELS[MINI].trained
     assert "trained" in BUILTIN_MODELS[MINI].summary
+
+
+def test_a_package_without_the_files_says_how_to_make_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(trained, "FILES", tmp_path / "mini")
+    with pytest.raises(CheckpointError, match=r"comes without the files of albert-mini.*make mini"):
+        trained.mini_files(get_task("qa"))
