@@ -143,6 +143,11 @@ def export(
     framework = FRAMEWORKS[target_row.framework]
     load_eager = resolve(f"{framework.module}:load_eager")  # the framework itself is wanted from here on only
 
+    if parity:
+        from albert_export.parity.needs import check_needs
+
+        check_needs(target_row, otherwise="export without a proof: --no-parity")
+
     say(f"checkpoint {checkpoint.source_name}: {len(checkpoint.weight_files)} weight file(s)")
     with BundleWriter(out, task=task_row.name, source=checkpoint.source) as writer:
         tokenizer = _put_shared_files(writer, checkpoint, task_row, say)
@@ -402,8 +407,13 @@ def _prove(
     from albert_export.parity import check_parity, write_reports
 
     say(f"parity: {artifact.file} against the eager model in float64")
+    candidate = writer.candidate()
+    older = [each.file for each in candidate.manifest.artifacts if each.target == artifact.target]
+    older.remove(artifact.file)
+    if older:
+        say(f"parity: with it again {', '.join(older)}, which the bundle holds already")
     report: ParityReport = check_parity(
-        writer.candidate(),
+        candidate,
         model=checkpoint,
         targets=[artifact.target],
         allow_random_head=allow_random_head,

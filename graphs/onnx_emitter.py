@@ -16,6 +16,7 @@ from albert_export.graphs.aten_operators import LOWERINGS
 from albert_export.graphs.emitted import Emitted, described, shape_of
 from albert_export.graphs.lowering import GraphLowering
 from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_onnx
+from albert_export.graphs.onnx_narrowing import compute_in_half, store_in_bfloat16
 from albert_export.graphs.onnx_quantization import quantize_int8
 from albert_export.graphs.onnx_sharing import stored_weight_bytes
 from albert_export.graphs.passes import Pass, pipeline, run_passes
@@ -82,7 +83,8 @@ def emit_onnx(
         model: An eager torch ALBERT with the task's head, in float32.
         task: The task whose inputs and outputs the file has.
         path: The file to make; it must not exist.
-        precision: ``fp32``, or ``int8``: weights, and activations with a scale for each token.
+        precision: ``fp32``; ``fp16``, weights and arithmetic; ``bf16``, weights; or ``int8``, weights, and activations
+            with a scale for each token.
         layers: ``rolled`` or ``unrolled``.
         parts: What ``int8`` is for, of :data:`albert_export.parts.PARTS`.
         opset: Version of the standard operators.
@@ -106,7 +108,7 @@ def emit_onnx(
     built = _build(traced, store, config, opset)
     built.metadata_props.update(_metadata(task, config, layers, {"precision": precision, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
-    changed = run_passes(built, pipeline(opset, _lowering(precision, parts)), unique_parameter_bytes=unique)
+    changed = run_passes(built, _pipeline(opset, precision, parts), unique_parameter_bytes=unique)
     progress(f"writing {path.name}")
     files = write_onnx(built, path, largest_message=largest_message)
     check_onnx(built, path)
@@ -133,18 +135,22 @@ def emit_onnx(
     )
 
 
-def _lowering(precision: str, parts: Sequence[str]) -> tuple[Pass, ...]:
+def _pipeline(opset: int, precision: str, parts: Sequence[str]) -> tuple[Pass, ...]:
     if precision == "fp32":
-        return ()
+        return pipeline(opset)
+    if precision == "fp16":
+        return pipeline(opset, narrowing=[Pass("compute-in-half", compute_in_half)])
+    if precision == "bf16":
+        return pipeline(opset, narrowing=[Pass("store-in-bfloat16", store_in_bfloat16)])
     if precision == "int8":
-        return (Pass("quantize-int8", lambda model: quantize_int8(model, parts)),)
-    raise ExportError("ONNX's precision must be fp32 or int8", received=precision)
+        return pipeline(opset, quantizing=[Pass("quantize-int8", lambda model: quantize_int8(model, parts))])
+    raise ExportError("ONNX's precision must be fp32, fp16, bf16 or int8", received=precision)
 
 
 def _precision_facts(precision: str, parts: Sequence[str]) -> dict[str, Any]:
-    if precision != "int8":
-        return {}
-    return {"quantized": list(parts), "activations": "int8, a scale for each token at run time"}
+    if precision == "int8":
+        return {"quantized": list(parts), "activations": "int8, a scale for each token at run time"}
+    return {"activations": "float16" if precision == "fp16" else "float32"}
 
 
 def _build(traced: Trace, store: WeightStore, config: AlbertConfig, opset: int) -> ir.Model:

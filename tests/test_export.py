@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from albert_export.errors import (
     ConflictError,
     ExportError,
     InputError,
+    MissingDependencyError,
     ParityError,
     UnknownNameError,
     WeightsMismatchError,
@@ -62,6 +64,7 @@ def test_a_proven_bundle_holds_what_its_readers_need(tmp_path):
     properties = {item.key: item.value for item in onnx.load(bundle.path / "onnx/model.onnx").metadata_props}
     assert properties["checkpoint_sha256"] == bundle.manifest.source.sha256
     assert any("parity" in line for line in lines)
+    assert not any("with it again" in line for line in lines)
     assert str(tmp_path) not in (bundle.path / "manifest.json").read_text()
 
 
@@ -184,6 +187,26 @@ def test_bad_options_are_one_line_and_write_nothing(tmp_path, options, error, me
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("target", "package", "extras"),
+    [
+        ("onnx", "onnxruntime", "onnx,onnxruntime"),
+        ("tflite", "ai_edge_litert", "tensorflow,tflite,onnx"),
+        ("stablehlo", "torch", "jax,onnx"),
+    ],
+)
+def test_what_a_proof_needs_is_looked_for_before_anything_is_traced(tmp_path, monkeypatch, target, package, extras):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == package else find(name, *rest))
+    lines: list[str] = []
+    with pytest.raises(MissingDependencyError, match=f"needs the package {package}, which is not installed") as caught:
+        ax.export(target, task="qa", out=tmp_path / "out", progress=lines.append)
+    fix = f"fix: pip install 'albert-export[{extras}]', or export without a proof: --no-parity"
+    assert str(caught.value).endswith(fix)
+    assert lines == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_target_is_named():
     with pytest.raises(UnknownNameError, match="target must be one of onnx"):
         ax.export("onxx", model="albert-seeded", task="qa", out="nowhere")
@@ -199,8 +222,17 @@ def test_a_miss_names_the_artifact_that_differs(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("albert_export.graphs.onnx_emitter.trace", shorter)
         quick(tmp_path / "choice", task="choice")
+    lines: list[str] = []
     with pytest.raises(ParityError, match=r"^onnx/model\.onnx must compute"):
-        ax.export("onnx", model="albert-seeded", task="choice", out=tmp_path / "choice", layers="unrolled")
+        ax.export(
+            "onnx",
+            model="albert-seeded",
+            task="choice",
+            out=tmp_path / "choice",
+            layers="unrolled",
+            progress=lines.append,
+        )
+    assert "parity: with it again onnx/model.onnx, which the bundle holds already" in lines
 
 
 def test_a_miss_keeps_the_old_bundle_and_shows_the_candidate(tmp_path, monkeypatch):

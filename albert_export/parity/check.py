@@ -26,6 +26,7 @@ from albert_export.parity.criteria import Pool, criterion_for
 from albert_export.parity.data import NO_DATA, check_drop, choose_data
 from albert_export.parity.data_check import SECONDS_BETWEEN_LINES, DataCheck
 from albert_export.parity.explain import explain_miss
+from albert_export.parity.needs import check_needs
 from albert_export.parity.oracle import TRUTH, Oracle
 from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
 from albert_export.parity.verdict import judge, judge_eager
@@ -116,6 +117,7 @@ def check_parity(
     further = _frameworks(frameworks)
     for artifact in artifacts:
         criterion_for(artifact.precision)
+        check_needs(get_target(artifact.target))
     checkpoint = _checkpoint(
         opened,
         model,

@@ -215,7 +215,7 @@ def worst(report: ParityReport) -> str:
     artifact, output = max(missed or judged, key=lambda pair: pair[1].error / (pair[1].limit or 1.0))
     least = artifact.criterion.least_snr_db
     ratio = "" if least is None else f", SNR {output.snr_db:.1f} dB of at least {least:g}"
-    flips = f", {output.clear_flips} decisions flipped" if output.clear_flips else ""
+    flips = f", {output.clear_flips} of {output.decisions} decisions flipped clearly" if output.clear_flips else ""
     return (
         f"{artifact.file}: {output.output} at {output.places} places: max error {output.error:.2e}, "
         f"limit {output.limit:.2e}{ratio}{flips}, in the case {output.worst_case or 'none'}"

@@ -62,6 +62,7 @@ def test_inspect_says_until_when_it_can_be_read(invoke: Invoke, exported: Export
     assert result.exit_code == 0, result.stderr
     assert "  read by  jax, version 10: until 2026-12-17, jax of up to 6 months after 0.10.2" in result.stdout
     assert "  read by  stablehlo, version 1." in result.stdout
+    assert "  runs on  cpu, cuda, tpu" in result.stdout.splitlines()
     described = json.loads(invoke("inspect", exported("qa", "stablehlo"), "--json").stdout)
     (artifact,) = described["artifacts"]
     assert artifact["facts"]["readable"]["stablehlo"]["until"] == "2031-06-17"

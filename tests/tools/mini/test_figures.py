@@ -1,0 +1,142 @@
+"""Figures, files and the picture: right values, files that hold the model, and each check's failing twin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.mini_accuracy import leaks
+from tests.tools.mini.small import SHAPE, tokenizer, vocabulary_directory
+from tools.mini import data
+from tools.mini.curve import draw
+from tools.mini.eager import eager_pipeline, head_weights
+from tools.mini.evaluation import FIGURE, figures
+from tools.mini.figures import GATES, baseline_score, misses, parameter_count, pipeline_of
+from tools.mini.finishing import held_out_items
+from tools.mini.metrics import entity_f1, exact_match, spearman, word_f1
+from tools.mini.model import MiniModel, mini_config
+from tools.mini.writing import HEADS, read_items, write_items, write_weights
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return MiniModel(mini_config(len(tokenizer().get_vocab()), **SHAPE))
+
+
+@pytest.fixture(scope="module")
+def files(model, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("files")
+    for name in ("spiece.model", "tokenizer.json", "tokenizer_config.json"):
+        (directory / name).write_bytes((vocabulary_directory() / name).read_bytes())
+    write_weights(directory, model, {"fill-mask": {"held_out": {"top5": 61.5}}})
+    return directory
+
+
+@pytest.mark.parametrize(
+    "answer, gold, exact, f1",
+    [
+        ("the flute", ["flute"], 1, 1),
+        ("The  Flute.", ["a flute"], 1, 1),
+        ("old flute", ["flute"], 0, 2 / 3),
+        ("flute", ["harp", "flute"], 1, 1),
+        ("drum", ["harp", "flute"], 0, 0),
+        ("", ["flute"], 0, 0),
+    ],
+)
+def test_answers_are_compared_as_squad_does(answer, gold, exact, f1):
+    assert exact_match(answer, gold) == exact
+    assert word_f1(answer, gold) == pytest.approx(f1)
+
+
+def test_entities_count_whole():
+    gold = [{(0, 3, "PER"), (5, 9, "LOC")}, set()]
+    assert entity_f1(gold, gold) == 1
+    assert entity_f1([{(0, 3, "PER"), (5, 8, "LOC")}, set()], gold) == 0.5
+    assert entity_f1([{(0, 3, "ORG"), (5, 9, "LOC")}, {(1, 2, "PER")}], gold) == pytest.approx(2 / 5)
+    assert entity_f1([set(), set()], [set(), set()]) == 1
+
+
+def test_rank_correlation():
+    assert spearman([1, 2, 3, 4], [10, 20, 25, 90]) == pytest.approx(1)
+    assert spearman([4, 3, 2, 1], [10, 20, 25, 90]) == pytest.approx(-1)
+    assert spearman([1, 1, 2, 2], [1, 2, 3, 4]) == pytest.approx(2 / 5**0.5)  # equal values share a rank
+
+
+@pytest.mark.parametrize("task", FIGURE)
+def test_the_files_hold_the_model_in_half_precision(task, model, files):
+    items = list(data.items_of(task, "held_out", 4, 9))
+    if task == "fill-mask":
+        items = list(held_out_items(task, "held_out", 4, tokenizer()))
+    with pipeline_of(files, task) as stored, eager_pipeline(model, tokenizer(), task) as kept:
+        ids = np.asarray([[2, 40, 41, 42, 3]])
+        inputs = {"input_ids": ids[:, None] if task == "multiple-choice" else ids}
+        own, other = stored.runtime.run(**inputs), kept.runtime.run(**inputs)
+        assert all(np.array_equal(own[name], other[name]) for name in own)
+        found = figures(task, stored, items)
+        assert FIGURE[task] in found and all(-100 <= value <= 100 for value in found.values())
+    changed = MiniModel(mini_config(len(tokenizer().get_vocab()), **SHAPE))
+    with eager_pipeline(changed, tokenizer(), task) as strange:
+        assert any(not np.array_equal(strange.runtime.run(**inputs)[name], own[name]) for name in own)
+
+
+def test_every_head_has_its_file(model, files):
+    assert {path.stem for path in (files / "heads").glob("*.json")} == set(HEADS)
+    count = parameter_count(files)
+    decoded = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("hints."))
+    assert count["all"] == decoded
+    assert not any("decoder" in name for name in head_weights(model, "pretraining"))
+
+
+def test_items_are_stored_in_the_same_bytes_each_time(tmp_path):
+    items = list(data.items_of("question-answering", "held_out", 3, 1))
+    write_items(tmp_path / "a.jsonl.gz", items)
+    write_items(tmp_path / "b.jsonl.gz", items)
+    assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()
+    assert read_items(tmp_path / "a.jsonl.gz") == items
+    write_items(tmp_path / "b.jsonl.gz", items[:2])
+    assert (tmp_path / "a.jsonl.gz").read_bytes() != (tmp_path / "b.jsonl.gz").read_bytes()
+
+
+def test_held_out_words_are_one_piece_and_all_items_differ():
+    items = list(held_out_items("fill-mask", "held_out", 20, tokenizer()))
+    assert len({item["id"] for item in items}) == 20
+    assert all(len(tokenizer().tokenize(item["targets"][0])) == 1 for item in items)
+
+
+def test_a_leak_is_found():
+    counts = {("text-classification", None): 50, ("words", None): 10}
+    held_out = list(data.items_of("text-classification", "held_out", 20, 3))
+    assert leaks({("text-classification", "held_out"): held_out}, counts, 1, processes=1) == {"text-classification": 0}
+    (planted, *_) = data.items_of("text-classification", "train", 50, 1_000_000)
+    sets = {("text-classification", "held_out"): [*held_out, planted]}
+    assert leaks(sets, counts, 1, processes=1) == {"text-classification": 1}
+
+
+def test_a_figure_below_its_gate_is_told():
+    reached = {task: {"held_out": {FIGURE[task]: 100.0}, "new_patterns": {FIGURE[task]: 100.0}} for task, _ in GATES}
+    assert misses(reached) == []
+    reached["question-answering"]["new_patterns"]["exact_match"] = 59.9
+    assert misses(reached) == ["question-answering, new_patterns: 59.9 is below 60"]
+
+
+def test_the_baseline_is_scored_by_exact_match():
+    items = [{"question": "Who?", "context": "Ida sings.", "answers": ["Ida"]}] * 3
+    assert baseline_score(items, lambda question, context: context.split()[0]) == 100
+    assert baseline_score(items, lambda question, context: "sings") == 0
+
+
+def test_the_picture_shows_a_log(tmp_path):
+    log = [
+        {"step": 1, "tokens": 10**6, "losses": {"masks": 2.0, "hints": 1.0}},
+        {"step": 2, "tokens": 2 * 10**6, "losses": {"masks": 1.0}},
+        {"step": 2, "tokens": 2 * 10**6, "figures": {"pretraining held_out": 50.0, "pretraining new_patterns": 40.0}},
+    ]
+    draw(log, tmp_path / "one.png")
+    draw(
+        [*log[:-1], {**log[-1], "figures": {"pretraining held_out": 90.0, "pretraining new_patterns": 40.0}}],
+        tmp_path / "two.png",
+    )
+    assert (tmp_path / "one.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (tmp_path / "one.png").read_bytes() != (tmp_path / "two.png").read_bytes()

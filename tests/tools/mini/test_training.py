@@ -1,0 +1,129 @@
+"""Batches, losses and a moment of training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tools.mini.small import SHAPE, tokenizer, vocabulary_directory
+from tools.mini import data
+from tools.mini.batches import FULL_STOP, assemble, hint, plan
+from tools.mini.encoding import IGNORED, TASKS, encode_items
+from tools.mini.losses import batch_losses
+from tools.mini.masking import Masker
+from tools.mini.model import MiniModel, mini_config
+from tools.mini.schedule import learning_rate
+from tools.mini.train import Training, train
+
+
+def masker() -> Masker:
+    return Masker.of(tokenizer())
+
+
+def model() -> MiniModel:
+    torch.manual_seed(0)
+    return MiniModel(mini_config(len(tokenizer().get_vocab()), **SHAPE))
+
+
+def test_a_plan_has_every_item_once_within_its_tokens():
+    chance = np.random.default_rng(0)
+    lengths, rows = [chance.integers(5, 60, 300), chance.integers(5, 90, 50)], [1, 4]
+    planned = list(plan(lengths, rows, [(0, 1), (0, 1)], 512, np.random.default_rng(1)))
+    items = [item for batch in planned for item in batch]
+    assert sorted(items) == [(0, n) for n in range(300)] + [(1, n) for n in range(50)]
+    for batch in planned:
+        longest = max(lengths[which][item] for which, item in batch)
+        assert len(batch) == 1 or longest * sum(rows[which] for which, _ in batch) <= 512
+    again = list(plan(lengths, rows, [(0, 1), (0, 1)], 512, np.random.default_rng(2)))
+    assert again != planned
+
+
+def test_a_plan_keeps_to_the_spells():
+    lengths = [np.full(5000, 10), np.full(5000, 10)]
+    planned = list(plan(lengths, [1, 1], [(0.0, 0.4), (0.6, 1.0)], 512, np.random.default_rng(1)))
+    first = [which for batch in planned[: len(planned) // 4] for which, _ in batch]
+    last = [which for batch in planned[-len(planned) // 8 :] for which, _ in batch]
+    assert set(first) == {0} and set(last) == {1}
+
+
+def test_a_batch_keeps_every_row_with_its_task():
+    sets = [encode_items(tokenizer(), task, data.items_of(task, "train", 3, 7)) for task in TASKS]
+    items = [(number, item) for number in range(len(sets)) for item in range(3)]
+    batch = assemble(sets, items[::-1], masker(), np.random.default_rng(0))
+    assert sum(len(rows) for rows in batch.rows.values()) == len(batch.ids) == sum(3 * s.rows_per_item for s in sets)
+    for rows in sets:
+        for place, item in zip(batch.rows[rows.task][:: rows.rows_per_item], (2, 1, 0), strict=True):
+            row = item * rows.rows_per_item
+            true = rows.ids[rows.starts[row] : rows.starts[row + 1]]
+            if rows.task not in ("words", "pretraining"):
+                assert (batch.ids[place, : len(true)] == true).all()
+            assert batch.mask[place].sum() == len(true)
+        assert (batch.labels[rows.task] == rows.labels[::-1]).all()
+    assert batch.positions.max() < 512
+
+
+def test_hints_say_what_stands_in_the_question_and_where_the_answer_is():
+    ids = np.asarray([2, 50, 51, 3, 60, 50, 51, FULL_STOP, 51, 70, FULL_STOP, 3], np.int16)
+    types = np.asarray([0] * 4 + [1] * 8, np.int8)
+    hints = np.full((12, 3), IGNORED)
+    hint(ids, types, 9, hints)
+    assert (hints[:4] == IGNORED).all()
+    assert hints[4:, 0].tolist() == [0, 1, 1, 0, 1, 0, 0, 1]  # the last [SEP] stands in both
+    assert hints[4:, 1].tolist() == [0, 0, 1, 0, 0, 0, 0, 0]
+    assert hints[4:, 2].tolist() == [0, 0, 0, 0, 1, 1, 1, 0]
+    without = np.full((12, 3), IGNORED)
+    hint(ids, types, None, without)
+    assert (without[4:, 2] == 0).all() and (without[:, :2] == hints[:, :2]).all()
+    hint(ids, types, None, without, right=True)
+    assert (without[4:, 2] == 1).all()
+
+
+def test_padding_changes_no_loss():
+    rows = encode_items(tokenizer(), "question-answering", data.items_of("question-answering", "train", 6, 8))
+    made, chance = model(), np.random.default_rng(0)
+    together = batch_losses(made, assemble([rows], [(0, n) for n in range(6)], None, chance))
+    alone = [batch_losses(made, assemble([rows], [(0, n)], None, np.random.default_rng(0))) for n in range(6)]
+    for name, loss in together.items():
+        own = sum(float(losses[name].detach()) for losses in alone)
+        # first positions are drawn, so rows may stand elsewhere; that alone may differ
+        assert float(loss.detach()) == pytest.approx(own, rel=0.05)
+
+
+def test_the_learning_rate_rises_and_falls():
+    rates = [learning_rate(step, 1000, peak=1.0, warmup=100) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01) and max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) in (99, 100) and rates[-1] < 0.03
+    assert rates[:100] == sorted(rates[:100]) and rates[100:] == sorted(rates[100:], reverse=True)
+
+
+def test_training_lowers_the_losses_and_is_repeatable(tmp_path):
+    counts = {("question-answering", "short"): 40, ("token-classification", None): 120, ("words", None): 40}
+    paths = data.make(tmp_path / "data", vocabulary_directory(), counts, seed=1, processes=1)
+    sets = data.load(paths)
+    training = Training(tokens=1024, peak=3e-3, warmup=5, report=4, look=1000)
+
+    def run(directory=None):
+        made = model()
+        log = train(made, sets, masker(), training, look=lambda step: {"step": step}, directory=directory, say=str)
+        return made, [entry for entry in log if "losses" in entry]
+
+    made, log = run(tmp_path)
+    first, last = log[0]["losses"], log[-1]["losses"]
+    assert last["token-classification"] < 0.8 * first["token-classification"]
+    assert (tmp_path / "checkpoint.pt").exists() and (tmp_path / "log.jsonl").exists()
+    again, same = run()
+    assert [entry["losses"] for entry in same] == [entry["losses"] for entry in log]
+    assert all(torch.equal(one, two) for one, two in zip(made.parameters(), again.parameters(), strict=True))
+
+
+def test_shards_are_found_again_and_know_their_items(tmp_path):
+    counts = {("words", None): 3, ("words", "long"): 2}
+    made = data.make(tmp_path, vocabulary_directory(), counts, seed=2, processes=1)
+    times = [path.stat().st_mtime_ns for path in made]
+    assert data.make(tmp_path, vocabulary_directory(), counts, seed=2, processes=1) == made
+    assert [path.stat().st_mtime_ns for path in made] == times
+    (item, *_) = data.items_of("words", "train", 1, 2_000_000)
+    found = data.training_fingerprints(counts, seed=2, processes=1)
+    assert len(found) == 5 and data.fingerprint("words", item) in found
+    assert data.fingerprint("words", {"text": "Nobody wrote this."}) not in found

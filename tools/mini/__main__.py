@@ -1,0 +1,147 @@
+"""Make albert-mini from nothing: vocabulary, training set, training, files, figures.
+
+    python -m tools.mini                   # everything; the files go into the package
+    python -m tools.mini --out DIR         # the files elsewhere
+
+What is finished is found again in the work directory: a second run goes on after the last finished stage. The text is
+the same everywhere; the weights are the same on one machine with one version of torch, and differ in their bits, though
+not in what they can do, between machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tools.mini.data import Counts
+    from tools.mini.train import Training
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED = 11
+#: Seed of the items that a model is looked at with while it is trained: not that of the held-out sets.
+LOOK_SEED = 77
+LOOKS = {"held_out": 100, "new_patterns": 100}
+
+#: (task, length; None for the usual one) -> training items.
+COUNTS: Counts = {
+    ("question-answering", "short"): 80_000,
+    ("question-answering", None): 80_000,
+    ("question-answering", "long"): 3_000,
+    ("token-classification", None): 30_000,
+    ("text-classification", None): 50_000,
+    ("multiple-choice", None): 20_000,
+    ("fill-mask", None): 22_000,
+    ("pretraining", None): 24_000,
+    ("feature-extraction", None): 20_000,
+    ("words", None): 8_000,
+}
+
+
+def changed(counts: Counts, changes: list[str]) -> Counts:
+    """Return the counts with changes such as ``words=100`` or ``question-answering:long=5`` applied."""
+    own = dict(counts)
+    for change in changes:
+        name, _, value = change.partition("=")
+        task, _, length = name.partition(":")
+        own[(task, length or None)] = int(value)
+    return {key: count for key, count in own.items() if count > 0}
+
+
+def trained(work: Path, run: Path, counts: Counts, training: Training, shape: Mapping[str, int]) -> Path:
+    """Make vocabulary, training set and weights where they are not there yet; return the file of the weights."""
+    import torch
+
+    from tools.mini import data, vocabulary
+    from tools.mini.eager import eager_pipeline
+    from tools.mini.evaluation import FIGURE, figures
+    from tools.mini.masking import Masker
+    from tools.mini.model import MiniModel, mini_config
+    from tools.mini.train import save, train
+
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"{time.monotonic() - began:6.0f} s  {what}", flush=True)
+
+    files = work / "vocabulary"
+    if not (files / "tokenizer.json").exists():
+        vocabulary.write(files, vocabulary.train(SEED))
+    say("vocabulary")
+    paths = data.make(work / "data", files, counts, SEED)
+    sets = data.load(paths)
+    for part in sets:
+        say(f"{part.task}: {len(part):,} items, {len(part.ids):,} tokens, at most {part.lengths().max()} each")
+    weights = run / "weights.pt"
+    if weights.exists():
+        return weights
+    tokenizer = data.tokenizer_in(files)
+    tasks = {part.task for part in sets} & set(FIGURE)
+    looks = {
+        (task, split): list(data.items_of(task, split, count, LOOK_SEED))
+        for task in FIGURE
+        if task in tasks
+        for split, count in LOOKS.items()
+    }
+    torch.manual_seed(SEED)
+    model = MiniModel(mini_config(len(tokenizer.get_vocab()), **shape))
+    say(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters")
+
+    def look(step: int) -> Mapping[str, Any]:  # noqa: ARG001
+        found = {}
+        for (task, split), items in looks.items():
+            with eager_pipeline(model, tokenizer, task, half=True) as pipeline:
+                found[f"{task} {split}"] = round(figures(task, pipeline, items)[FIGURE[task]], 1)
+        return found
+
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "log.jsonl").unlink(missing_ok=True)
+    train(model, sets, Masker.of(tokenizer), training, look=look, directory=run, say=say)
+    save(model, weights)
+    say("trained")
+    return weights
+
+
+def main() -> int:
+    """Run the stages."""
+    parser = argparse.ArgumentParser(description="Make albert-mini.")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "mini", help="where training set and checkpoints go"
+    )
+    parser.add_argument("--run", default="run", help="name of this training in the work directory")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "albert_export" / "builtin" / "mini", help="where the files go"
+    )
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where figures and the curve go")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other settings of the training")
+    parser.add_argument("--shape", nargs="*", default=[], metavar="NAME=N", help="other sizes of the model")
+    parser.add_argument("--counts", nargs="*", default=[], metavar="TASK=N", help="other numbers of training items")
+    parser.add_argument("--train-only", action="store_true", help="end after the training")
+    arguments = parser.parse_args()
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import torch
+
+    from tools.mini.train import Training
+
+    torch.set_num_threads(2)
+    work: Path = arguments.work
+    counts = changed(COUNTS, arguments.counts)
+    settings = {name: json.loads(value) for name, value in (change.split("=") for change in arguments.set)}
+    shape = {name: int(value) for name, value in (change.split("=") for change in arguments.shape)}
+    weights = trained(work, work / arguments.run, counts, Training(**settings), shape)
+    if not arguments.train_only:
+        from tools.mini.finishing import finish
+
+        finish(weights, work, counts, arguments.out, arguments.docs, shape)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""The training set: generated, encoded and stored in shards by two processes, ready before training begins."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.mini.encoding import TASKS, Rows, encode_items, texts_of
+
+if TYPE_CHECKING:
+    from albert_export.tokenization import AlbertTokenizerFast
+
+WRITTEN = Path(__file__).resolve().parents[1] / "vocabulary_text"
+
+#: (task, length of the texts; None for the usual one) -> how many items.
+Counts: TypeAlias = Mapping[tuple[str, str | None], int]
+
+#: Items of one shard; each shard has its own seed.
+SHARD = 5000
+PROCESSES = 2
+#: Length of texts -> the part of the training over which its items are spread: short ones first, long ones last.
+SPELLS = {"short": (0.0, 0.6), "": (0.1, 1.0), "long": (0.5, 1.0)}
+
+
+@cache
+def tokenizer_in(directory: Path) -> AlbertTokenizerFast:
+    """Return the tokenizer whose files lie in a directory."""
+    from albert_export.tokenization import AlbertTokenizerFast
+
+    return AlbertTokenizerFast(vocab_file=directory / "spiece.model", tokenizer_file=directory / "tokenizer.json")
+
+
+def items_of(task: str, split: str, count: int, seed: int, **options: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield generated items of a task; of ``words``, records of plain paragraphs."""
+    from tools.mini import worlds
+
+    if task == "words":
+        paragraphs = ({"text": text} for text in worlds.sentences(split, count, seed, **options))
+        return paragraphs if split != "train" else _with_written(paragraphs, seed)
+    return iter(worlds.generate(task, split, count, seed, **options))
+
+
+def written() -> list[str]:
+    """Return the English sentences that were written by hand for the built-in vocabulary."""
+    return [
+        line
+        for name in ("daily_life", "knowledge", "news_and_opinion", "questions")
+        for line in (WRITTEN / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        if line
+    ]
+
+
+def _with_written(paragraphs: Iterator[Mapping[str, Any]], seed: int) -> Iterator[Mapping[str, Any]]:
+    """Put three neighbouring hand-written sentences in the place of every eighth paragraph."""
+    lines = written()
+    for number, paragraph in enumerate(paragraphs):
+        first = Random(f"{seed}/{number}").randrange(len(lines) - 2)  # not for secrets
+        yield paragraph if number % 8 else {"text": " ".join(lines[first : first + 3])}
+
+
+def fingerprint(task: str, item: Mapping[str, Any]) -> int:
+    """Return 64 bits of a hash of what the model reads of an item; case and spaces make no difference."""
+    read = [" ".join(f"{text} | {pair or ''}".lower().split()) for text, pair in texts_of(task, item)]
+    return int.from_bytes(hashlib.blake2b(json.dumps(read).encode(), digest_size=8).digest(), "little", signed=True)
+
+
+Job: TypeAlias = tuple[str, int, int, str | None]
+
+
+def jobs_of(counts: Counts, seed: int) -> list[Job]:
+    """Return (task, items, seed, length) of every shard of a training set."""
+    return [
+        (task, min(SHARD, count - first), seed * 1_000_000 + first // SHARD, length)
+        for (task, length), count in counts.items()
+        for first in range(0, count, SHARD)
+    ]
+
+
+def _items_of_job(task: str, count: int, seed: int, length: str | None) -> list[Mapping[str, Any]]:
+    return list(items_of(task, "train", count, seed, **({} if length is None else {"length": length})))
+
+
+def _fingerprints_of_job(job: Job) -> npt.NDArray[np.int64]:
+    return np.asarray([fingerprint(job[0], item) for item in _items_of_job(*job)], dtype=np.int64)
+
+
+def training_fingerprints(counts: Counts, seed: int, processes: int = PROCESSES) -> set[int]:
+    """Return the fingerprints of all items of a training set, which is generated anew.
+
+    Args:
+        counts: How many items of what.
+        seed: As for :func:`make`.
+        processes: How many generate them; 1 for this one.
+    """
+    jobs = jobs_of(counts, seed)
+    if processes == 1:
+        return set().union(*(map(int, _fingerprints_of_job(job)) for job in jobs))
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return set().union(*(map(int, found) for found in pool.map(_fingerprints_of_job, jobs)))
+
+
+def _make_shard(directory: Path, vocabulary: Path, task: str, count: int, seed: int, length: str | None) -> Path:
+    path = directory / f"{task}{'' if length is None else '-' + length}-{seed}x{count}.npz"
+    if path.exists():
+        return path
+    items = _items_of_job(task, count, seed, length)
+    rows = encode_items(tokenizer_in(vocabulary), task, items)
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        np.savez(
+            file,
+            ids=rows.ids,
+            types=rows.types,
+            tokens=rows.tokens,
+            starts=rows.starts,
+            labels=rows.labels,
+        )
+    unfinished.rename(path)
+    return path
+
+
+def make(directory: Path, vocabulary: Path, counts: Counts, seed: int, processes: int = PROCESSES) -> list[Path]:
+    """Make the shards that are not there yet; return the paths of all.
+
+    Args:
+        directory: Where they are stored.
+        vocabulary: Directory of the tokenizer's files.
+        counts: How many items of what.
+        seed: The shards' seeds are derived from it.
+        processes: How many make them; 1 for this one.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    jobs = jobs_of(counts, seed)
+    if processes == 1:
+        return [_make_shard(directory, vocabulary, *job) for job in jobs]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return [future.result() for future in [pool.submit(_make_shard, directory, vocabulary, *job) for job in jobs]]
+
+
+def load(paths: list[Path]) -> list[Rows]:
+    """Return the data sets of shards, one for each task and length that is there."""
+    parts: dict[tuple[str, str], list[Mapping[str, npt.NDArray[Any]]]] = {}
+    for path in paths:
+        task = next(task for task in TASKS if path.name.startswith(task))
+        length = path.name.removeprefix(task).rpartition("-")[0].removeprefix("-")
+        with np.load(path) as stored:
+            shard = {name: stored[name] for name in stored.files}
+        parts.setdefault((task, length), []).append(shard)
+    return [_joined(task, shards, SPELLS.get(length, (0.0, 1.0))) for (task, length), shards in parts.items()]
+
+
+def _joined(task: str, shards: list[Mapping[str, npt.NDArray[Any]]], spell: tuple[float, float]) -> Rows:
+    joined = {name: np.concatenate([shard[name] for shard in shards]) for name in ("ids", "types", "tokens", "labels")}
+    starts = [np.zeros(1, np.int64)]
+    for shard in shards:
+        starts.append(shard["starts"][1:] + starts[-1][-1])
+    return Rows(task, joined["ids"], joined["types"], joined["tokens"], np.concatenate(starts), joined["labels"], spell)

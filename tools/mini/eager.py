@@ -1,0 +1,136 @@
+"""The product's own pipelines on the model that is being trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+
+from albert_export.config import AlbertConfig
+from albert_export.models import torch_albert
+from albert_export.pipelines import pipeline_class
+from albert_export.runtimes.protocol import Array, Runtime
+from albert_export.tasks import get_task
+from tools.mini.encoding import TEXT_LABELS, TOKEN_LABELS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from albert_export.pipelines import Pipeline
+    from albert_export.runtimes.input_checks import IntArray
+    from albert_export.tokenization import AlbertTokenizerFast
+    from tools.mini.model import MiniModel
+
+#: Task -> the names of its labels.
+LABELS = {"text-classification": TEXT_LABELS, "token-classification": TOKEN_LABELS}
+
+
+class EagerRuntime(Runtime):
+    """A torch model behind the protocol of the runtimes.
+
+    Args:
+        model: A model of the product's own classes, for ``task``.
+        task: The head's name.
+        half: Whether matrices are multiplied in bfloat16: quicker, for curves and not for figures.
+    """
+
+    target: ClassVar[str] = "eager"
+
+    def __init__(self, model: nn.Module, task: str, *, half: bool = False) -> None:
+        row = get_task(task)
+        super().__init__(
+            task=row,
+            config=model.config,
+            inputs=row.inputs,
+            outputs=row.outputs,
+            sizes={},
+            device="cpu",
+            reason="the eager model",
+        )
+        self._model = model.eval()
+        self._half = half
+
+    @classmethod
+    def open(cls, *arguments: Any, **options: Any) -> Self:
+        """Refuse: there is no artifact to open."""
+        raise NotImplementedError("the eager model is made, not opened")
+
+    def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self._half):
+            outputs = self._model(**{name: torch.from_numpy(array) for name, array in inputs.items()}, return_dict=True)
+        return {spec.name: outputs[spec.name].float().numpy() for spec in self.outputs}
+
+    def _release(self) -> None:
+        pass
+
+    def describe(self) -> dict[str, Any]:
+        """Say what runs."""
+        return {"target": self.target, "device": "cpu"}
+
+
+def task_config(config: AlbertConfig, task: str) -> AlbertConfig:
+    """Return the encoder's configuration with the labels and class of a task."""
+    fields = config.to_dict()
+    for name in ("id2label", "label2id", "num_labels", "architectures"):
+        fields.pop(name, None)
+    labels = LABELS.get(task)
+    if labels is not None:
+        fields["id2label"] = dict(enumerate(labels))
+    return AlbertConfig(**fields, architectures=[get_task(task).torch_class])
+
+
+def head_weights(model: MiniModel, task: str) -> dict[str, Tensor]:
+    """Return canonical name -> weight of what a task has beside the encoder."""
+    if task in ("pretraining", "fill-mask"):
+        weights = {
+            f"predictions.{name}": tensor
+            for name, tensor in model.predictions.state_dict().items()
+            if not name.startswith("decoder.")
+        }
+        if task == "pretraining":
+            weights |= {f"sop_classifier.{name}": tensor for name, tensor in model.sop_classifier.state_dict().items()}
+        return weights
+    if task == "feature-extraction":
+        return {}
+    name = "qa_outputs" if task == "question-answering" else "classifier"
+    return {f"{name}.{part}": tensor for part, tensor in model.heads[task].state_dict().items()}
+
+
+def product_model(
+    encoder: Mapping[str, Tensor], head: Mapping[str, Tensor], config: AlbertConfig, task: str
+) -> nn.Module:
+    """Return the product's own model of a task with the given weights, all of which must find their place.
+
+    Args:
+        encoder: Names of ``AlbertModel`` with the prefix ``albert.``.
+        head: Names of the head.
+        config: The encoder's configuration.
+        task: The head's name.
+    """
+    own = task_config(config, task)
+    made: nn.Module = getattr(torch_albert, get_task(task).torch_class)(own)
+    if task == "feature-extraction":
+        weights = {name.removeprefix("albert."): tensor for name, tensor in encoder.items()}
+    else:
+        has_pooler = any("pooler" in name for name in made.state_dict())
+        weights = {name: tensor for name, tensor in encoder.items() if has_pooler or "pooler" not in name} | dict(head)
+    missing, unexpected = made.load_state_dict(weights, strict=False)
+    tied = {"predictions.decoder.weight", "predictions.decoder.bias"}
+    if unexpected or set(missing) - tied:
+        raise ValueError(f"weights of {task} without a place: {unexpected}, without a value: {missing}")
+    made.tie_weights()
+    return made
+
+
+def eager_pipeline(
+    model: MiniModel, tokenizer: AlbertTokenizerFast, task: str, *, half: bool = False
+) -> Pipeline[Any, Any, Any, Any]:
+    """Return the product's pipeline of a task on the model's present weights, rounded to fp16 as they are stored."""
+    from tools.mini.model import rounded_to_half
+
+    encoder = rounded_to_half({f"albert.{name}": tensor for name, tensor in model.albert.state_dict().items()})
+    head = rounded_to_half(head_weights(model, task))
+    return pipeline_class(task)(
+        EagerRuntime(product_model(encoder, head, model.config, task), task, half=half), tokenizer
+    )

@@ -1,0 +1,91 @@
+"""What follows the training: the held-out sets, the files of the package, the figures and the picture."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tools.mini.data import Counts, fingerprint, items_of
+from tools.mini.evaluation import FIGURE
+from tools.mini.writing import held_out_path, read_items, write_items
+
+#: Seed of the held-out sets.
+HELD_OUT_SEED = 2024
+#: Split -> items of each task.
+HELD_OUT = {"held_out": 300, "new_patterns": 150}
+
+
+def held_out_items(task: str, split: str, count: int, tokenizer: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield different items of a split; of masked words those that are one piece of the vocabulary."""
+    seen: set[int] = set()
+    for item in items_of(task, split, 4 * count, HELD_OUT_SEED):
+        mark = fingerprint(task, item)
+        whole = task != "fill-mask" or len(tokenizer.tokenize(item["targets"][0])) == 1
+        if mark not in seen and whole:
+            seen.add(mark)
+            yield item
+        if len(seen) == count:
+            return
+    raise ValueError(f"the worlds have only {len(seen)} different items of {task} in {split}, of {count} wanted")
+
+
+def finish(weights: Path, work: Path, counts: Counts, out: Path, docs: Path, shape: Mapping[str, int]) -> None:
+    """Write everything that comes of a training.
+
+    Args:
+        weights: File of the trained weights, with ``log.jsonl`` beside it.
+        work: Directory with ``vocabulary`` and ``data``.
+        counts: What the training set holds.
+        out: Directory of the package's files.
+        docs: Directory of the figures and the picture.
+        shape: Sizes that are not the usual ones.
+    """
+    import torch
+
+    from tools.mini.curve import draw, read_log
+    from tools.mini.data import tokenizer_in
+    from tools.mini.figures import all_figures
+    from tools.mini.model import MiniModel, mini_config
+    from tools.mini.writing import write_weights
+
+    tokenizer = tokenizer_in(work / "vocabulary")
+    model = MiniModel(mini_config(len(tokenizer.get_vocab()), **shape))
+    model.load_state_dict(torch.load(weights, weights_only=True))
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("spiece.model", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(work / "vocabulary" / name, out / name)
+    for task in FIGURE:
+        for split, count in HELD_OUT.items():
+            write_items(held_out_path(out, task, split), held_out_items(task, split, count, tokenizer))
+    write_weights(out, model, {})
+    figures = all_figures(out)
+    write_weights(out, model, figures["tasks"])
+    log = read_log(weights.with_name("log.jsonl"))
+    last = log[-1]
+    metrics = {
+        "model": "albert-mini",
+        **figures,
+        "bytes": sum(path.stat().st_size for path in sorted(out.rglob("*")) if path.is_file()),
+        "training": {
+            "items": {f"{task}{'' if length is None else ' ' + length}": n for (task, length), n in counts.items()},
+            "steps": last["step"],
+            "tokens": last["tokens"],
+            "minutes": round(last["seconds"] / 60, 1),
+            "machine": f"{platform.machine()}, {os.cpu_count()} processors, torch {torch.__version__}",
+            "curve": [
+                {key: entry[key] for key in ("step", "tokens", "figures")} for entry in log if "figures" in entry
+            ],
+        },
+    }
+    (docs / "mini-metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    draw(log, docs / "mini-training-curve.png")
+
+
+def held_out_sets(directory: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return (task, split) -> items, from a directory of the package's files."""
+    return {(task, split): read_items(held_out_path(directory, task, split)) for task in FIGURE for split in HELD_OUT}

@@ -1,0 +1,130 @@
+"""The losses of a batch of several tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tools.mini.encoding import IGNORED
+
+if TYPE_CHECKING:
+    from tools.mini.batches import Batch
+    from tools.mini.model import MiniModel
+
+#: Weight of one item's loss.
+WEIGHTS = {
+    "question-answering": 1.2,
+    "token-classification": 1.2,
+    "text-classification": 1.5,
+    "multiple-choice": 2.0,
+    "pretraining": 1.5,
+    "feature-extraction": 1.0,
+    "masks": 0.4,
+    "hints": 0.7,
+}
+#: Weight of the loss of a round before the last, for what is read off tokens.
+EARLY = 0.3
+#: Sharpness of the ranking of similarities.
+SHARPNESS = 20.0
+
+
+def batch_losses(model: MiniModel, batch: Batch) -> dict[str, Tensor]:
+    """Return the sum of each task's losses over its items, unweighted, in the batch; masked words under ``masks``."""
+    ids, types, mask, positions = (
+        torch.from_numpy(array) for array in (batch.ids, batch.types, batch.mask, batch.positions)
+    )
+    states = model.states(ids, types, mask, positions)
+    last = states[-1]
+    losses: dict[str, Tensor] = {}
+    for task, rows in batch.rows.items():
+        index = torch.from_numpy(rows)
+        labels = torch.from_numpy(batch.labels[task])
+        if task == "question-answering":
+            allowed = (types[index] == 1) & (mask[index] == 1)
+            losses[task] = _spans(model, last[index], allowed, labels)
+            for early in states[len(states) // 2 - 1 : -1 : 2]:
+                losses[task] = losses[task] + EARLY * _spans(model, early[index], allowed, labels)
+        elif task == "token-classification":
+            tags = torch.from_numpy(batch.tokens)[index]
+            loss = _sum_of_means(model.heads[task](last[index]).float(), tags)
+            losses[task] = loss + EARLY * _sum_of_means(
+                model.heads[task](states[len(states) // 2 - 1][index]).float(), tags
+            )
+        elif task == "feature-extraction":
+            losses[task] = _similarity(last[index], mask[index], labels[:, 0])
+        elif task == "text-classification":
+            losses[task] = F.cross_entropy(
+                model.heads[task](model.pooled(last[index])).float(), labels[:, 0].long(), reduction="sum"
+            )
+        elif task == "multiple-choice":
+            scores_BN = model.heads[task](model.pooled(last[index])).float().view(len(labels), -1)
+            losses[task] = F.cross_entropy(scores_BN, labels[:, 0].long(), reduction="sum")
+        elif task == "pretraining":
+            losses[task] = F.cross_entropy(
+                model.sop_classifier(model.pooled(last[index])).float(), labels[:, 0].long(), reduction="sum"
+            )
+    hints = torch.from_numpy(batch.hints)
+    known = hints != IGNORED
+    if known.any():
+        rounds = (min(1, len(states) - 1), len(states) // 2 - 1, len(states) * 2 // 3 - 1)
+        losses["hints"] = torch.stack(
+            [
+                _hint(model.hints[layer](states[number]).float().squeeze(-1), hints[..., layer])
+                for layer, number in enumerate(rounds)
+            ]
+        ).sum()
+    words = torch.from_numpy(batch.words)
+    hidden = words != IGNORED
+    if hidden.any():
+        # Between their mean in each row and their sum, which would drown what else the encoder has to learn.
+        in_row = hidden.sum(1, keepdim=True).expand_as(words)[hidden]
+        each = F.cross_entropy(model.predictions(last[hidden]).float(), words[hidden], reduction="none")
+        losses["masks"] = (each / in_row.sqrt()).sum()
+    return losses
+
+
+def _spans(model: MiniModel, hidden_BSD: Tensor, allowed_BS: Tensor, labels_B2: Tensor) -> Tensor:
+    scores_BS2 = model.heads["question-answering"](hidden_BSD).float()
+    # Only [CLS] beside the context: the answers of the pipeline are taken from there.
+    allowed_BS = allowed_BS.clone()
+    allowed_BS[:, 0] = True
+    scores_BS2 = scores_BS2.masked_fill(~allowed_BS.unsqueeze(-1), -1e4)
+    places_B2 = labels_B2.long()
+    return (
+        F.cross_entropy(scores_BS2[..., 0], places_B2[:, 0], reduction="sum")
+        + F.cross_entropy(scores_BS2[..., 1], places_B2[:, 1], reduction="sum")
+    ) / 2
+
+
+def _sum_of_means(scores_BSC: Tensor, tags_BS: Tensor) -> Tensor:
+    each_BS = F.cross_entropy(scores_BSC.transpose(1, 2), tags_BS, ignore_index=IGNORED, reduction="none")
+    weight_BS = torch.where(tags_BS > 0, 2.0, 1.0) * (tags_BS != IGNORED)
+    return 1.5 * ((each_BS * weight_BS).sum(1) / weight_BS.sum(1)).sum()
+
+
+def mean_vectors(hidden_BSD: Tensor, mask_BS: Tensor) -> Tensor:
+    """Return the mean of the hidden states of each row's tokens, ``[B,D]``."""
+    weight_BS1 = mask_BS.unsqueeze(-1).to(torch.float32)
+    mean_BD: Tensor = (hidden_BSD.float() * weight_BS1).sum(1) / weight_BS1.sum(1)
+    return mean_BD
+
+
+def _similarity(hidden_BSD: Tensor, mask_BS: Tensor, scores_B: Tensor) -> Tensor:
+    vectors_PD = F.normalize(mean_vectors(hidden_BSD, mask_BS), dim=-1)
+    cosines_B = (vectors_PD[0::2] * vectors_PD[1::2]).sum(-1)
+    distance = ((cosines_B - scores_B / 5) ** 2).sum()
+    # Pairs of pairs in the wrong order cost most; the loss of CoSENT.
+    gaps = SHARPNESS * (cosines_B[:, None] - cosines_B[None, :])
+    wrong = gaps[scores_B[:, None] < scores_B[None, :] - 0.25]
+    ranking = torch.logsumexp(torch.cat((wrong, wrong.new_zeros(1))), 0)
+    return 4 * distance + 0.1 * len(scores_B) * ranking
+
+
+def _hint(scores_BS: Tensor, hints_BS: Tensor) -> Tensor:
+    known_BS = hints_BS != IGNORED
+    truth_BS = hints_BS.clamp(min=0).float()
+    each_BS = F.binary_cross_entropy_with_logits(scores_BS, truth_BS, reduction="none") * known_BS
+    return (each_BS.sum(1) / known_BS.sum(1).clamp(min=1)).sum()

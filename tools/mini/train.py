@@ -1,0 +1,139 @@
+"""The training of albert-mini: one pass over the training set, all tasks mixed in every step."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tools.mini.batches import Batch, assemble, plan
+from tools.mini.encoding import Rows
+from tools.mini.losses import WEIGHTS, batch_losses
+from tools.mini.masking import Masker
+from tools.mini.model import MiniModel
+from tools.mini.schedule import learning_rate, optimiser
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model is trained.
+
+    Attributes:
+        tokens: Most tokens of a batch, padding counted.
+        peak: Highest learning rate.
+        warmup: Steps until it is reached.
+        clip: Longest gradient.
+        seed: Of batches and masks.
+        steps: Steps to end after; None for one pass over the data.
+        report: Steps between two lines of the log.
+        look: Steps between two evaluations.
+    """
+
+    tokens: int = 4096
+    peak: float = 1.2e-3
+    warmup: int = 200
+    clip: float = 1.0
+    seed: int = 5
+    steps: int | None = None
+    report: int = 50
+    look: int = 750
+
+
+def batches(data: Sequence[Rows], masker: Masker, training: Training) -> tuple[int, Iterator[Batch]]:
+    """Return how many batches one pass has, and the batches."""
+    lengths, rows = [part.lengths() for part in data], [part.rows_per_item for part in data]
+
+    def planned() -> Iterator[list[tuple[int, int]]]:
+        return plan(lengths, rows, [part.spell for part in data], training.tokens, np.random.default_rng(training.seed))
+
+    chance = np.random.default_rng(training.seed + 1)
+    return sum(1 for _ in planned()), (assemble(data, items, masker, chance) for items in planned())
+
+
+def train(
+    model: MiniModel,
+    data: Sequence[Rows],
+    masker: Masker,
+    training: Training,
+    *,
+    look: Callable[[int], Mapping[str, Any]],
+    directory: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Train a model in place.
+
+    Args:
+        model: The model.
+        data: Data sets of the tasks.
+        masker: Hides words.
+        training: How.
+        look: Called with the number of steps done, every ``training.look`` of them and at the end; returns figures.
+        directory: Where checkpoints and ``log.jsonl`` go; None for nowhere.
+        say: Where the log goes as text.
+
+    Returns:
+        The log: for every ``training.report`` steps the mean losses, for every look its figures.
+    """
+    count, source = batches(data, masker, training)
+    steps = count if training.steps is None else min(count, training.steps)
+    items = sum(map(len, data)) / count
+    optimizer = optimiser(model)
+    log: list[dict[str, Any]] = []
+    sums: dict[str, float] = {}
+    totals: dict[str, int] = {}
+    began = time.monotonic()
+    looking = 0.0
+    tokens = 0
+
+    def note(entry: dict[str, Any]) -> None:
+        entry["seconds"] = round(time.monotonic() - began - looking, 1)
+        log.append(entry)
+        say(json.dumps(entry))
+        if directory is not None:
+            with (directory / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+
+    for step, batch in zip(range(steps), source, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, peak=training.peak, warmup=training.warmup)
+        with torch.autocast("cpu", torch.bfloat16):
+            losses = batch_losses(model, batch)
+        total = torch.stack([WEIGHTS[task] * loss for task, loss in losses.items()]).sum() / items
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        tokens += int(batch.mask.sum())
+        for task, loss in losses.items():
+            sums[task] = sums.get(task, 0.0) + float(loss.detach())
+            many = (
+                len(batch.labels[task])
+                if task in batch.labels
+                else int(((batch.words >= 0) if task == "masks" else batch.hints[..., 0] >= 0).any(axis=1).sum())
+            )
+            totals[task] = totals.get(task, 0) + many
+        if (step + 1) % training.report == 0:
+            means = {task: round(sums[task] / totals[task], 4) for task in sorted(sums)}
+            note({"step": step + 1, "of": steps, "tokens": tokens, "norm": round(float(norm), 2), "losses": means})
+            sums, totals = {}, {}
+        if (step + 1) % training.look == 0 or step + 1 == steps:
+            start = time.monotonic()
+            found = look(step + 1)
+            looking += time.monotonic() - start
+            note({"step": step + 1, "of": steps, "tokens": tokens, "figures": found})
+            if directory is not None:
+                save(model, directory / "checkpoint.pt")
+    return log
+
+
+def save(model: MiniModel, path: Path) -> None:
+    """Write the weights, whole or not at all."""
+    unfinished = path.with_suffix(".part")
+    torch.save(model.state_dict(), unfinished)
+    unfinished.replace(path)
