@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import albert_export
-from albert_export.builtin import trained
 from albert_export.checkpoints import Checkpoint
 from albert_export.errors import AlbertExportError, BundleError, InputError
 from albert_export.inspection import inspect_bundle, render
@@ -19,7 +18,7 @@ from albert_export.parity.check import _Run
 from albert_export.parity.oracle import Oracle
 from albert_export.runtimes import Runtime
 from albert_export.tasks import TASKS
-from tests.builtin.mini_files import ITEMS, write_items, write_mini
+from tests.builtin.mini_files import ITEMS, install_mini, write_items
 from tests.parity.conftest import MakeBundle, MakeCheckpoint
 from tests.parity.fakes import Arrays, check_spoiled
 
@@ -250,7 +249,7 @@ def test_an_artifact_that_compiles_every_shape_gets_few_of_them(monkeypatch: pyt
 def mini(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A tiny model in the place of the package's own."""
     monkeypatch.setenv("ALBERT_EXPORT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(trained, "FILES", write_mini(tmp_path / "mini", max_position_embeddings=48))
+    install_mini(monkeypatch, tmp_path / "mini", max_position_embeddings=48)
 
 
 def test_the_checkpoint_of_the_package_is_measured_unasked(mini: None, tmp_path: Path) -> None:
