@@ -69,7 +69,9 @@ def test_what_is_measured_on_unless_it_is_said(tmp_path: Path, monkeypatch: pyte
     assert named is not None
     assert (named.name, named.own) == ("new-patterns of albert-mini", True)
     for source in (OTHER, Source("directory", "albert-mini", None, "ab" * 32)):
-        with pytest.raises(InputError, match=r"held-out data come with trained built-in models alone; received .*; fix: give"):
+        with pytest.raises(
+            InputError, match=r"held-out data come with trained built-in models alone; received .*; fix: give"
+        ):
             choose_data("held-out", source, QA)
 
 
