@@ -204,6 +204,12 @@ def _render_parity(parity: Mapping[str, Any] | None) -> Iterator[str]:
         for name, figures in parity["outputs"].items()
     ]
     yield textwrap.indent(table(rows, header=("output", "error", "limit", "eager fp32", "scale", "SNR dB")), " " * 11)
+    if "metrics" in parity:
+        told = [
+            f"{name} {_figure(figures['before'], '.2f')} before, {_figure(figures['after'], '.2f')} after"
+            for name, figures in parity["metrics"].items()
+        ]
+        yield f"           on {parity['data']['name']}, {parity['data']['items']} items: {'; '.join(told)}"
 
 
 def _figure(value: float | str, form: str) -> str:

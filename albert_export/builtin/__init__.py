@@ -46,13 +46,6 @@ BUILTIN_MODELS: dict[str, BuiltinModel] = {
             summary="UNTRAINED: a small ALBERT with weights from a seed, to try every step without a download",
             files="albert_export.builtin.seeded:seeded_files",
         ),
-        BuiltinModel(
-            "albert-mini",
-            trained=True,
-            summary="a small ALBERT trained on generated text about people, places and things, with all seven heads",
-            files="albert_export.builtin.trained:mini_files",
-            held_out=True,
-        ),
     )
 }
 
@@ -75,8 +68,7 @@ def builtin_directory(
     Args:
         name: A key of :data:`BUILTIN_MODELS`.
         task: The head to compose with the encoder. None for every head whose weights have names of their own, and one
-            of the three tasks that call their weights ``classifier``: of albert-seeded text classification, of
-            albert-mini multiple choice.
+            of the three tasks that call their weights ``classifier``: of albert-seeded text classification.
         cache: Where to put the directory; by default ``$ALBERT_EXPORT_CACHE``, else the user's cache directory.
 
     Raises:

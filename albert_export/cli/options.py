@@ -119,8 +119,7 @@ def data_options(function: Decorated) -> Decorated:
         click.option(
             "--data",
             metavar="FILE",
-            help="Measure the task's metrics, before export and after, on JSON lines with the right answers; or "
-            "held-out (the default), new-patterns: what the built-in model was not trained on; or none.",
+            help="Measure the task's metrics, before export and after, on these JSON lines with the right answers.",
         ),
     ):
         function = option(function)

@@ -24,7 +24,7 @@ from albert_export.parity.checks import Measured, choose_case, repeated, row_alo
 from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
 from albert_export.parity.criteria import Pool, criterion_for
 from albert_export.parity.data import NO_DATA, check_drop, choose_data
-from albert_export.parity.data_check import DataCheck
+from albert_export.parity.data_check import SECONDS_BETWEEN_LINES, DataCheck
 from albert_export.parity.explain import explain_miss
 from albert_export.parity.needs import check_needs
 from albert_export.parity.oracle import TRUTH, Oracle
@@ -47,7 +47,6 @@ _PACKAGES = (
     "jaxlib",
     "flax",
 )
-_SECONDS_BETWEEN_LINES = 5.0
 
 Progress = Callable[[str], None]
 
@@ -250,7 +249,7 @@ class _Run:
         """Yield the cases; a line of progress where the last one is some time ago."""
         last = time.perf_counter()
         for index, case in enumerate(cases):
-            if time.perf_counter() - last > _SECONDS_BETWEEN_LINES:
+            if time.perf_counter() - last > SECONDS_BETWEEN_LINES:
                 last = time.perf_counter()
                 self.say(f"parity: case {index + 1} of {len(cases)}, {case.name}")
             yield case

@@ -102,7 +102,7 @@ def choose_data(data: str | os.PathLike[str] | None, source: Source, task: Task)
         return read_data(path, name=f"{kind} of {source.name}", own=data is not None)
     if data is None:
         return None
-    raise InputError(f"{kind} data come with built-in models alone", received=source.name, fix=_FIX)
+    raise InputError(f"{kind} data come with trained built-in models alone", received=source.name, fix=_FIX)
 
 
 def read_data(path: str | os.PathLike[str], *, name: str | None = None, own: bool = True) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,9 @@ from albert_export.parity.oracle import Oracle
 from albert_export.parity.report import ArtifactResult, CheckResult
 from albert_export.parity.scoring import Scores
 from albert_export.runtimes import Runtime
+
+#: Between lines of progress.
+SECONDS_BETWEEN_LINES = 5.0
 
 
 class DataCheck:
@@ -52,9 +56,8 @@ class DataCheck:
         if isinstance(before, InputError):
             skipped = CheckResult("data", None, f"does not apply: {before.rule}")
             return replace(result, checks=(*result.checks, skipped))
-        self._say(f"parity: {len(self._data.items)} items of {self._data.name}, answered by {result.file}")
         try:
-            after = score(runtime, self._tokenizer, self._data)
+            after = score(runtime, self._tokenizer, self._data, progress=self._progress(result.file))
         except RUN_FAILURES as error:  # the eager model has taken every item, so it is not the data
             fault = Fault(self._data.name, None, "failed", str(error))
             return replace(result, faults=(*result.faults, fault))
@@ -74,13 +77,28 @@ class DataCheck:
             InputError: As for :meth:`add`.
         """
         if length not in self._before:
-            self._say(f"parity: {len(self._data.items)} items of {self._data.name}, answered by the eager model")
+            progress = self._progress("the eager model")
             with self._oracle.runtime() as runtime:
                 try:
-                    self._before[length] = score(runtime, self._tokenizer, self._data, max_length=length)
+                    self._before[length] = score(
+                        runtime, self._tokenizer, self._data, max_length=length, progress=progress
+                    )
                 except InputError as error:
                     # Unasked, and the fixed length is too short for them: nobody made a mistake.
                     if self._data.own or length is None:
                         raise
                     self._before[length] = error
         return self._before[length]
+
+    def _progress(self, who: str) -> Callable[[int], None]:
+        """Say who answers, and now and then how many items are done."""
+        last, count = time.perf_counter(), len(self._data.items)
+        self._say(f"parity: {count} items of {self._data.name}, answered by {who}")
+
+        def answered(done: int) -> None:
+            nonlocal last
+            if done < count and time.perf_counter() - last > SECONDS_BETWEEN_LINES:
+                last = time.perf_counter()
+                self._say(f"parity: {done} of {count} items of {self._data.name}, answered by {who}")
+
+        return answered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,14 @@ def allowed_drop(precision: str, given: float | None) -> float:
     return ALLOWED_DROPS.get(precision, ALLOWED_DROP) if given is None else given
 
 
-def score(runtime: Runtime, tokenizer: Any, data: Dataset, *, max_length: int | None = None) -> Scores:
+def score(
+    runtime: Runtime,
+    tokenizer: Any,
+    data: Dataset,
+    *,
+    max_length: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Scores:
     """Return what a model makes of data.
 
     Args:
@@ -66,6 +74,7 @@ def score(runtime: Runtime, tokenizer: Any, data: Dataset, *, max_length: int | 
         tokenizer: Tokenizer of the bundle.
         data: The items.
         max_length: Most tokens of one run, where an artifact that this is compared with fixes them.
+        progress: Called now and then with the number of items that are answered.
 
     Raises:
         InputError: An item is not of the task's form, or its texts do not fit; the message names the line.
@@ -74,7 +83,7 @@ def score(runtime: Runtime, tokenizer: Any, data: Dataset, *, max_length: int | 
     scorer = SCORERS[runtime.task.name](runtime, tokenizer, data)
     if max_length is not None:
         scorer.pipeline.max_length = max_length
-    return scorer.score()
+    return scorer.score(progress)
 
 
 def compare(before: Scores, after: Scores, max_drop: float) -> tuple[MetricResult, ...]:

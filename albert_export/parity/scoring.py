@@ -20,7 +20,7 @@ AnyPipeline = Pipeline[Any, Any, Any, Any]
 Record = Mapping[str, Any]
 
 #: Items that are tokenised ahead, so that texts of like length share a run.
-_AHEAD = 256
+AHEAD = 256
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,11 @@ class Scorer(ABC):
         self.data = data
         self.options = self.pipeline.options()
 
-    def score(self) -> Scores:
+    def score(self, progress: Callable[[int], None] | None = None) -> Scores:
         """Answer all items and score the answers.
+
+        Args:
+            progress: Called now and then with the number of items that are answered.
 
         Raises:
             InputError: An item is not of the task's form, or its texts do not fit; the message names the line.
@@ -93,12 +96,14 @@ class Scorer(ABC):
         items = self.data.items
         golds = [self._at(index, self._gold, item.record) for index, item in enumerate(items)]
         values: list[tuple[float, ...]] = []
-        for start in range(0, len(items), _AHEAD):
-            indices = range(start, min(start + _AHEAD, len(items)))
+        for start in range(0, len(items), AHEAD):
+            indices = range(start, min(start + AHEAD, len(items)))
             jobs = [self._at(index, self._jobs, items[index].record, golds[index]) for index in indices]
             results = iter(self.pipeline.finish([job for own in jobs for job in own]))
             for index, own in zip(indices, jobs, strict=True):
                 values.append(self._values(golds[index], [next(results) for _ in own]))
+            if progress is not None:
+                progress(len(values))
         table = np.asarray(values, dtype=np.float64)
         return Scores(self._figures(table), tuple(self._worth(table).tolist()))
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from albert_export.builtin import builtin_directory
+from albert_export.builtin import BUILTIN_MODELS, BuiltinModel, builtin_directory, trained
 from albert_export.checkpoints import parameters, write_safetensors
 from albert_export.config import AlbertConfig
 from albert_export.tasks import TASKS, get_task
@@ -50,6 +51,22 @@ ITEMS: dict[str, list[dict[str, Any]]] = {
         {"text": text, "text_pair": _TEXTS[0], "score": 5.0 - number} for number, text in enumerate(_TEXTS)
     ],
 }
+
+
+MODEL = BuiltinModel(
+    "albert-mini",
+    trained=True,
+    summary="a tiny ALBERT in the place of a trained one",
+    files="albert_export.builtin.trained:mini_files",
+    held_out=True,
+)
+
+
+def install_mini(monkeypatch: pytest.MonkeyPatch, directory: Path, **sizes: Any) -> Path:
+    """Write the files of a tiny model, and let the package take them for its own; return their directory."""
+    monkeypatch.setitem(BUILTIN_MODELS, MODEL.name, MODEL)
+    monkeypatch.setattr(trained, "FILES", write_mini(directory, **sizes))
+    return directory
 
 
 def write_mini(directory: Path, *, seed: int = 0, **sizes: Any) -> Path:

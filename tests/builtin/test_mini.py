@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from albert_export.builtin import BUILTIN_MODELS, builtin_directory, held_out_file, trained
+from albert_export.builtin import builtin_directory, held_out_file, trained
 from albert_export.builtin.trained import HEADS_WITHOUT_TASK, mini_files
 from albert_export.checkpoints import open_checkpoint, parameters
 from albert_export.checkpoints.contents import contents_of
 from albert_export.errors import CheckpointError
 from albert_export.tasks import TASKS, Task, get_task
-from tests.builtin.mini_files import LABELS, write_mini
+from tests.builtin.mini_files import LABELS, install_mini
 
 MINI = "albert-mini"
 
@@ -25,8 +25,7 @@ MINI = "albert-mini"
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A tiny model in the place of the package's own."""
     monkeypatch.setenv("ALBERT_EXPORT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(trained, "FILES", write_mini(tmp_path / "mini"))
-    yield tmp_path / "mini"
+    yield install_mini(monkeypatch, tmp_path / "mini")
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -114,12 +113,7 @@ def test_held_out_sets(files: Path) -> None:
     assert held_out_file("owner/name", TASKS[0]) is None
 
 
-def test_it_is_listed_as_trained() -> None:
-    assert BUILTIN_MODELS[MINI].trained
-    assert "trained" in BUILTIN_MODELS[MINI].summary
-
-
 def test_a_package_without_the_files_says_how_to_make_them(tmp_path, monkeypatch):
     monkeypatch.setattr(trained, "FILES", tmp_path / "mini")
     with pytest.raises(CheckpointError, match=r"comes without the files of albert-mini.*make mini"):
-        trained.mini_files(get_task("qa"))
+        mini_files(get_task("qa"))

@@ -72,7 +72,7 @@ def test_a_drop_is_exit_code_1_and_one_line(
     ("options", "told"),
     [
         (("--data", "absent.jsonl"), "data must be a file that can be read; received absent.jsonl"),
-        (("--data", "held-out"), "held-out data come with built-in models alone; received albert-seeded"),
+        (("--data", "held-out"), "held-out data come with trained built-in models alone; received albert-seeded"),
         (("--max-drop", "-1"), "invalid value for '--max-drop'"),
         (("--max-drop", "nan"), "max_drop must be a number of points from 0 to 100"),
     ],

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from albert_export.builtin import trained
 from albert_export.checkpoints import Source
 from albert_export.errors import InputError
 from albert_export.parity.data import choose_data, read_data
 from albert_export.tasks import get_task
-from tests.builtin.mini_files import ITEMS, write_mini
+from tests.builtin.mini_files import ITEMS, install_mini
 
 LINES = '\ufeff{"id": "one", "text": "a\u2028b"}\r\n\n   \n{"text": "c"}\n'
 MINI = Source("builtin", "albert-mini", None, "ab" * 32)
@@ -59,7 +58,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_what_is_measured_on_unless_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trained, "FILES", write_mini(tmp_path / "mini"))
+    install_mini(monkeypatch, tmp_path / "mini")
     held_out = choose_data(None, MINI, QA)
     assert held_out is not None
     assert (held_out.name, held_out.own) == ("held-out of albert-mini", False)
@@ -70,7 +69,9 @@ def test_what_is_measured_on_unless_it_is_said(tmp_path: Path, monkeypatch: pyte
     assert named is not None
     assert (named.name, named.own) == ("new-patterns of albert-mini", True)
     for source in (OTHER, Source("directory", "albert-mini", None, "ab" * 32)):
-        with pytest.raises(InputError, match=r"held-out data come with built-in models alone; received .*; fix: give"):
+        with pytest.raises(
+            InputError, match=r"held-out data come with trained built-in models alone; received .*; fix: give"
+        ):
             choose_data("held-out", source, QA)
 
 

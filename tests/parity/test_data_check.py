@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 import albert_export
-from albert_export.builtin import trained
 from albert_export.checkpoints import Checkpoint
 from albert_export.errors import AlbertExportError, BundleError, InputError
-from albert_export.parity import check_parity, criteria
+from albert_export.inspection import inspect_bundle, render
+from albert_export.parity import check_parity, criteria, data_check, scoring
 from albert_export.parity.check import _Run
 from albert_export.parity.oracle import Oracle
 from albert_export.runtimes import Runtime
 from albert_export.tasks import TASKS
-from tests.builtin.mini_files import ITEMS, write_items, write_mini
+from tests.builtin.mini_files import ITEMS, install_mini, write_items
 from tests.parity.conftest import MakeBundle, MakeCheckpoint
 from tests.parity.fakes import Arrays, check_spoiled
 
@@ -62,6 +62,19 @@ def test_a_faithful_export_loses_nothing(bundle_of: MakeBundle, opened: Checkpoi
     assert [line for line in lines if "4 items of own.jsonl.gz, answered by" in line] == [
         "parity: 4 items of own.jsonl.gz, answered by the eager model",
         "parity: 4 items of own.jsonl.gz, answered by onnx/model.onnx",
+    ]
+
+
+def test_many_items_are_counted_while_they_are_answered(
+    bundle_of: MakeBundle, opened: Checkpoint, answered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "AHEAD", 3)
+    monkeypatch.setattr(data_check, "SECONDS_BETWEEN_LINES", 0.0)
+    lines: list[str] = []
+    check_parity(bundle_of(QA), model=opened, data=answered, progress=lines.append)
+    assert [line for line in lines if " of 4 items" in line] == [
+        "parity: 3 of 4 items of own.jsonl.gz, answered by the eager model",
+        "parity: 3 of 4 items of own.jsonl.gz, answered by onnx/model.onnx",
     ]
 
 
@@ -236,7 +249,7 @@ def test_an_artifact_that_compiles_every_shape_gets_few_of_them(monkeypatch: pyt
 def mini(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A tiny model in the place of the package's own."""
     monkeypatch.setenv("ALBERT_EXPORT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(trained, "FILES", write_mini(tmp_path / "mini", max_position_embeddings=48))
+    install_mini(monkeypatch, tmp_path / "mini", max_position_embeddings=48)
 
 
 def test_the_checkpoint_of_the_package_is_measured_unasked(mini: None, tmp_path: Path) -> None:
@@ -245,6 +258,9 @@ def test_the_checkpoint_of_the_package_is_measured_unasked(mini: None, tmp_path:
     assert kept is not None
     assert kept["data"]["name"] == "held-out of albert-mini"
     assert kept["metrics"]["accuracy"]["drop"] == 0.0
+    after = kept["metrics"]["accuracy"]["after"]
+    line = f"on held-out of albert-mini, 3 items: accuracy {after:.2f} before, {after:.2f} after"
+    assert line in render(inspect_bundle(bundle))
     assert "metrics" not in check_parity(bundle, data="none").for_artifact("onnx/model.onnx")
 
 
