@@ -54,8 +54,8 @@ def test_a_missing_file_and_a_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("calibrate", ["absent.txt", "builtin"])
 def test_a_target_or_precision_without_calibration_refuses_it_before_any_work(tmp_path: Path, calibrate: str) -> None:
-    with pytest.raises(InputError, match="ONNX artifacts have nothing to calibrate"):
-        export("onnx", model="albert-seeded", task="qa", out=tmp_path / "out", calibrate=calibrate)
+    with pytest.raises(InputError, match="SavedModel artifacts have nothing to calibrate"):
+        export("savedmodel", model="albert-seeded", task="qa", out=tmp_path / "out", calibrate=calibrate)
     with pytest.raises(InputError, match="calibration texts serve TFLite artifacts in int8"):
         export("tflite", model="albert-seeded", task="qa", out=tmp_path / "out", calibrate=calibrate)
     assert list(tmp_path.iterdir()) == []
