@@ -31,11 +31,11 @@ LOOKS = {"held_out": 100, "new_patterns": 100}
 
 #: (task, length; None for the usual one) -> training items.
 COUNTS: Counts = {
-    ("question-answering", "short"): 80_000,
-    ("question-answering", None): 80_000,
+    ("question-answering", "short"): 75_000,
+    ("question-answering", None): 75_000,
     ("question-answering", "long"): 3_000,
     ("token-classification", None): 30_000,
-    ("text-classification", None): 50_000,
+    ("text-classification", None): 90_000,
     ("multiple-choice", None): 20_000,
     ("fill-mask", None): 22_000,
     ("pretraining", None): 24_000,

@@ -15,8 +15,9 @@ from albert_export.tasks import get_task
 from tools.mini.encoding import TEXT_LABELS, TOKEN_LABELS
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from albert_export.models.torch_pretrained import AlbertPreTrainedModel
     from albert_export.pipelines import Pipeline
     from albert_export.runtimes.input_checks import IntArray
     from albert_export.tokenization import AlbertTokenizerFast
@@ -37,7 +38,7 @@ class EagerRuntime(Runtime):
 
     target: ClassVar[str] = "eager"
 
-    def __init__(self, model: nn.Module, task: str, *, half: bool = False) -> None:
+    def __init__(self, model: AlbertPreTrainedModel, task: str, *, half: bool = False) -> None:
         row = get_task(task)
         super().__init__(
             task=row,
@@ -99,7 +100,7 @@ def head_weights(model: MiniModel, task: str) -> dict[str, Tensor]:
 
 def product_model(
     encoder: Mapping[str, Tensor], head: Mapping[str, Tensor], config: AlbertConfig, task: str
-) -> nn.Module:
+) -> AlbertPreTrainedModel:
     """Return the product's own model of a task with the given weights, all of which must find their place.
 
     Args:
@@ -109,7 +110,7 @@ def product_model(
         task: The head's name.
     """
     own = task_config(config, task)
-    made: nn.Module = getattr(torch_albert, get_task(task).torch_class)(own)
+    made: AlbertPreTrainedModel = getattr(torch_albert, get_task(task).torch_class)(own)
     if task == "feature-extraction":
         weights = {name.removeprefix("albert."): tensor for name, tensor in encoder.items()}
     else:

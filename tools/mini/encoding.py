@@ -113,7 +113,7 @@ def encode_items(tokenizer: AlbertTokenizerFast, task: str, items: Iterable[Mapp
         if task == "question-answering":
             labels[number] = answer_tokens(encoding, item["answer_start"], item["answers"][0])
         elif task == "token-classification":
-            tokens.append(entity_labels(encoding, item["text"], item["entities"]))
+            tokens.append(entity_labels(encoding, item["entities"]))
         elif task == "fill-mask":
             tokens.append(mask_label(tokenizer, encoding, item["targets"][0]))
         elif task != "words":
@@ -160,10 +160,12 @@ def answer_tokens(encoding: Any, start: int, answer: str) -> tuple[int, int]:
     return inside[0], inside[-1]
 
 
-def entity_labels(encoding: Any, text: str, entities: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int16]:
+def entity_labels(encoding: Any, entities: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.int16]:
     """Return a label of :data:`TOKEN_LABELS` for each token: B for the first of an entity, I for the others.
 
-    What the tokenizer put around the text counts in no loss.
+    A word that the vocabulary spells begins with the space before it as a token of its own. That is its first token,
+    whose label the pipeline takes for the word, so it has the B. What the tokenizer put around the text counts in no
+    loss.
     """
     labels = np.zeros(len(encoding), dtype=np.int16)
     for token, owner in enumerate(encoding.sequence_ids):
@@ -171,13 +173,15 @@ def entity_labels(encoding: Any, text: str, entities: Sequence[Mapping[str, Any]
             labels[token] = IGNORED
     for entity in entities:
         begin = TOKEN_LABELS.index(f"B-{entity['label']}")
-        found = False
-        for token, (first, last) in enumerate(encoding.offsets):
-            if labels[token] != IGNORED and last > entity["start"] and first < entity["end"]:
-                if not text[first:last].strip():  # the space before a word may be a token of its own
-                    continue
-                labels[token] = begin + found
-                found = True
+        inside = [
+            token
+            for token, (first, last) in enumerate(encoding.offsets)
+            if labels[token] != IGNORED and last > entity["start"] and first < entity["end"]
+        ]
+        if encoding.tokens[inside[0] - 1] == "▁":
+            inside.insert(0, inside[0] - 1)
+        labels[inside] = begin + 1
+        labels[inside[0]] = begin
     return labels
 
 

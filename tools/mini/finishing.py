@@ -6,8 +6,10 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tools.mini.data import Counts, fingerprint, items_of
@@ -75,7 +77,8 @@ def finish(weights: Path, work: Path, counts: Counts, out: Path, docs: Path, sha
             "items": {f"{task}{'' if length is None else ' ' + length}": n for (task, length), n in counts.items()},
             "steps": last["step"],
             "tokens": last["tokens"],
-            "minutes": round(last["seconds"] / 60, 1),
+            "tokens_per_second": round(speed(log)),
+            "minutes": round(last["tokens"] / speed(log) / 60, 1),
             "machine": f"{platform.machine()}, {os.cpu_count()} processors, torch {torch.__version__}",
             "curve": [
                 {key: entry[key] for key in ("step", "tokens", "figures")} for entry in log if "figures" in entry
@@ -84,6 +87,16 @@ def finish(weights: Path, work: Path, counts: Counts, out: Path, docs: Path, sha
     }
     (docs / "mini-metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     draw(log, docs / "mini-training-curve.png")
+
+
+def speed(log: Sequence[Mapping[str, Any]]) -> float:
+    """Return tokens a second while training, the median over the log, in which pauses count little."""
+    entries = [entry for entry in log if "losses" in entry]
+    speeds = (
+        (after["tokens"] - before["tokens"]) / max(after["seconds"] - before["seconds"], 1e-9)
+        for before, after in pairwise(entries)
+    )
+    return float(median(speeds))
 
 
 def held_out_sets(directory: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:

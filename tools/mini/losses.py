@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 #: Weight of one item's loss.
 WEIGHTS = {
-    "question-answering": 1.2,
+    "question-answering": 1.5,
     "token-classification": 1.2,
-    "text-classification": 1.5,
-    "multiple-choice": 2.0,
-    "pretraining": 1.5,
+    "text-classification": 1.2,
+    "multiple-choice": 1.5,
+    "pretraining": 1.0,
     "feature-extraction": 1.0,
     "masks": 0.4,
     "hints": 0.7,
@@ -40,6 +40,8 @@ def batch_losses(model: MiniModel, batch: Batch) -> dict[str, Tensor]:
     last = states[-1]
     losses: dict[str, Tensor] = {}
     for task, rows in batch.rows.items():
+        if task in ("words", "fill-mask"):
+            continue
         index = torch.from_numpy(rows)
         labels = torch.from_numpy(batch.labels[task])
         if task == "question-answering":
@@ -55,17 +57,11 @@ def batch_losses(model: MiniModel, batch: Batch) -> dict[str, Tensor]:
             )
         elif task == "feature-extraction":
             losses[task] = _similarity(last[index], mask[index], labels[:, 0])
-        elif task == "text-classification":
-            losses[task] = F.cross_entropy(
-                model.heads[task](model.pooled(last[index])).float(), labels[:, 0].long(), reduction="sum"
-            )
-        elif task == "multiple-choice":
-            scores_BN = model.heads[task](model.pooled(last[index])).float().view(len(labels), -1)
-            losses[task] = F.cross_entropy(scores_BN, labels[:, 0].long(), reduction="sum")
-        elif task == "pretraining":
-            losses[task] = F.cross_entropy(
-                model.sop_classifier(model.pooled(last[index])).float(), labels[:, 0].long(), reduction="sum"
-            )
+        else:
+            losses[task] = _choices(model, task, last[index], labels)
+            losses[task] = losses[task] + EARLY * _choices(model, task, states[len(states) * 2 // 3 - 1][index], labels)
+            # By the mean of all tokens, too: it shows them what [CLS] needs before [CLS] has learnt where to look.
+            losses[task] = losses[task] + EARLY * _choices(model, task, last[index], labels, mask[index])
     hints = torch.from_numpy(batch.hints)
     known = hints != IGNORED
     if known.any():
@@ -97,6 +93,20 @@ def _spans(model: MiniModel, hidden_BSD: Tensor, allowed_BS: Tensor, labels_B2: 
         F.cross_entropy(scores_BS2[..., 0], places_B2[:, 0], reduction="sum")
         + F.cross_entropy(scores_BS2[..., 1], places_B2[:, 1], reduction="sum")
     ) / 2
+
+
+def _choices(
+    model: MiniModel, task: str, hidden_BSD: Tensor, labels_B2: Tensor, mask_BS: Tensor | None = None
+) -> Tensor:
+    if mask_BS is None:
+        pooled_BD = model.pooled(hidden_BSD)
+    else:
+        pooled_BD = model.pooled(mean_vectors(hidden_BSD, mask_BS).unsqueeze(1))
+    head = model.sop_classifier if task == "pretraining" else model.heads[task]
+    scores = head(pooled_BD).float()
+    if task == "multiple-choice":
+        scores = scores.view(len(labels_B2), -1)
+    return F.cross_entropy(scores, labels_B2[:, 0].long(), reduction="sum")
 
 
 def _sum_of_means(scores_BSC: Tensor, tags_BS: Tensor) -> Tensor:

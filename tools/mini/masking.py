@@ -39,7 +39,7 @@ class Masker:
         pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer.get_vocab()))))
         begins = np.asarray([not piece[:1].isalnum() for piece in pieces])
         words = np.asarray([piece[:1] == "▁" and piece[1:].isalpha() for piece in pieces])
-        return cls(begins, words, tokenizer.mask_token_id)
+        return cls(begins, words, int(tokenizer.convert_tokens_to_ids("[MASK]")))
 
     def mask(
         self,

@@ -6,14 +6,14 @@ Tensor names end in their dimensions: B rows, S tokens, D hidden width, V vocabu
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from albert_export.config import AlbertConfig
 from albert_export.models.torch_albert import AlbertModel
-from albert_export.models.torch_encoder import AlbertMLMHead, AlbertSOPHead
+from albert_export.models.torch_encoder import AlbertAttention, AlbertMLMHead, AlbertSOPHead
 from tools.mini.encoding import TEXT_LABELS, TOKEN_LABELS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def mini_config(vocab_size: int, **changes: int) -> AlbertConfig:
     """Return the configuration of the encoder; ``changes`` are for experiments and tests."""
-    shape = {
+    shape: dict[str, Any] = {
         "embedding_size": 96,
         "hidden_size": 192,
         "num_hidden_layers": 6,
@@ -106,7 +106,8 @@ class MiniModel(nn.Module):
         embeddings.position_embeddings.weight[:, W:] = 0.1 * waves(config.max_position_embeddings, frequencies)
         basis_DE = nn.init.orthogonal_(torch.empty(D, E))
         encoder.embedding_hidden_mapping_in.weight.copy_(basis_DE * math.sqrt(D / E))
-        attention = encoder.albert_layer_groups[0].albert_layers[0].attention
+        attention = encoder.get_submodule("albert_layer_groups.0.albert_layers.0.attention")
+        assert isinstance(attention, AlbertAttention)
         for head, (kind, first, gain) in enumerate(BEGINNINGS[: max(0, config.num_attention_heads - 1)]):
             rows = slice(head * K, head * K + K)
             if kind is None:
@@ -130,6 +131,7 @@ class MiniModel(nn.Module):
 
     def pooled(self, hidden_BSD: Tensor) -> Tensor:
         """Return the pooler's vectors ``[B,D]``."""
+        assert self.albert.pooler is not None
         pooled_BD: Tensor = torch.tanh(self.albert.pooler(hidden_BSD[:, 0]))
         return pooled_BD
 

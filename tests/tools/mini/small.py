@@ -11,7 +11,7 @@ from tools.mini import data, vocabulary
 SHAPE = {
     "embedding_size": 32,
     "hidden_size": 64,
-    "num_hidden_layers": 4,
+    "num_hidden_layers": 3,
     "num_attention_heads": 4,
     "intermediate_size": 64,
 }

@@ -13,7 +13,7 @@ from tools.mini.curve import draw
 from tools.mini.eager import eager_pipeline, head_weights
 from tools.mini.evaluation import FIGURE, figures
 from tools.mini.figures import GATES, baseline_score, misses, parameter_count, pipeline_of
-from tools.mini.finishing import held_out_items
+from tools.mini.finishing import held_out_items, speed
 from tools.mini.metrics import entity_f1, exact_match, spearman, word_f1
 from tools.mini.model import MiniModel, mini_config
 from tools.mini.writing import HEADS, read_items, write_items, write_weights
@@ -125,6 +125,11 @@ def test_the_baseline_is_scored_by_exact_match():
     items = [{"question": "Who?", "context": "Ida sings.", "answers": ["Ida"]}] * 3
     assert baseline_score(items, lambda question, context: context.split()[0]) == 100
     assert baseline_score(items, lambda question, context: "sings") == 0
+
+
+def test_a_pause_does_not_count_as_training():
+    log = [{"losses": {}, "tokens": 100 * n, "seconds": n + (1000 if n > 3 else 0)} for n in range(9)]
+    assert speed([*log, {"figures": {}}]) == pytest.approx(100)
 
 
 def test_the_picture_shows_a_log(tmp_path):
