@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import sys
@@ -9,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from albert_export._imports import require
+from albert_export._native_noise import caught_stderr
 
 #: Where XLA's C++ code reads what it may print, as TensorFlow's does.
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -36,6 +38,18 @@ def import_jax(*, needed_for: str) -> Any:
         if logger.level == logging.NOTSET and "JAX_LOGGING_LEVEL" not in os.environ:
             logger.setLevel(logging.ERROR)
     return require("jax", needed_for=needed_for, extra="jax")
+
+
+def look_for_devices(jax: Any) -> None:
+    """Have JAX look for its devices, and keep silent what libtpu prints where it is installed and there is no TPU.
+
+    Args:
+        jax: The package.
+    """
+    if importlib.util.find_spec("libtpu") is None or os.environ.get(_LEVEL, _SILENT) != _SILENT:
+        return
+    with caught_stderr():
+        jax.devices()
 
 
 def wide_numbers(dtype: Any) -> AbstractContextManager[Any]:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from albert_export._machine import Machine, describe_machine
 from albert_export._version import __version__
-from albert_export.targets import FRAMEWORKS, TARGETS, Target
+from albert_export.targets import TARGETS, Target
 
 DISTRIBUTION = "albert-export"
 
@@ -156,15 +156,11 @@ def installed_version(distribution: str) -> str | None:
 
 
 def _needs(target: Target) -> dict[Verb, tuple[str, ...]]:
-    """What can be done with a target -> the extras it takes.
-
-    A parity check runs what export built, and compares it with PyTorch whatever it was traced from.
-    """
-    truth = FRAMEWORKS["torch"].extra
+    """What can be done with a target -> the extras it takes."""
     return {
         "export": (target.build_extra,),
         "run": (target.run_extra,),
-        "prove": tuple(dict.fromkeys((target.build_extra, target.run_extra, truth))),
+        "prove": target.proof_extras,
     }
 
 

@@ -117,12 +117,12 @@ class WeightsMismatchError(CheckpointError):
 class MissingDependencyError(AlbertExportError, ImportError):
     """A package that this step needs is not installed."""
 
-    def __init__(self, package: str, *, needed_for: str, extra: str) -> None:
+    def __init__(self, package: str, *, needed_for: str, extra: str, otherwise: str | None = None) -> None:
         self.package = package
         self.extra = extra
         super().__init__(
             f"{needed_for} needs the package {package}, which is not installed",
-            fix=f"pip install 'albert-export[{extra}]'",
+            fix=f"pip install 'albert-export[{extra}]'{'' if otherwise is None else f', or {otherwise}'}",
         )
 
 

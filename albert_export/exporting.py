@@ -53,6 +53,8 @@ def export(
     embed_weights: bool = False,
     aot: str | None = None,
     parity: bool = True,
+    data: str | os.PathLike[str] | None = None,
+    max_drop: float | None = None,
     allow_random_head: bool = False,
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -87,6 +89,9 @@ def export(
         aot: A processor of the target's row, such as ``tpu:v5e``, to compile the artifact for on this machine as well:
             flops, bytes, memory and the estimated time are in the artifact's facts.
         parity: Whether to compare the artifact with the eager model before it is accepted.
+        data: Texts with the right answers on which parity measures the task's metrics; see
+            :func:`albert_export.check_parity`.
+        max_drop: The largest drop of a metric that parity passes, in points; see there.
         allow_random_head: Whether a head that the checkpoint lacks may be filled freshly.
         revision: Branch, tag or commit of a hub repository.
         cache_dir: Where downloads are kept.
@@ -129,6 +134,7 @@ def export(
             token=token,
             progress=progress,
         )
+    _check_data(data, max_drop, parity, checkpoint, task_row)
     if reader is not None:
         longest = checkpoint.config.max_position_embeddings
         batch, sequence = reader_sizes(reader, task_row.name, batch=batch, sequence=sequence, longest=longest)
@@ -136,6 +142,11 @@ def export(
     emit = resolve(target_row.emitter)
     framework = FRAMEWORKS[target_row.framework]
     load_eager = resolve(f"{framework.module}:load_eager")  # the framework itself is wanted from here on only
+
+    if parity:
+        from albert_export.parity.needs import check_needs
+
+        check_needs(target_row, otherwise="export without a proof: --no-parity")
 
     say(f"checkpoint {checkpoint.source_name}: {len(checkpoint.weight_files)} weight file(s)")
     with BundleWriter(out, task=task_row.name, source=checkpoint.source) as writer:
@@ -192,7 +203,15 @@ def export(
         writer.put_artifact(artifact)
         _remove_reports(writer)
         if parity:
-            _prove(writer, artifact, checkpoint, allow_random_head=allow_random_head, say=say)
+            _prove(
+                writer,
+                artifact,
+                checkpoint,
+                allow_random_head=allow_random_head,
+                say=say,
+                data=data,
+                max_drop=max_drop,
+            )
         say("writing the bundle")
         _interrupts.check()
         return writer.commit()
@@ -266,6 +285,21 @@ def _own_options(target: Target, embed_weights: bool, aot: str | None) -> dict[s
     if aot is not None and aot not in target.compiled_for:
         raise UnknownNameError("aot", aot, target.compiled_for)
     return {**({"embed_weights": True} if embed_weights else {}), **({} if aot is None else {"aot": aot})}
+
+
+def _check_data(
+    data: str | os.PathLike[str] | None, max_drop: float | None, parity: bool, checkpoint: Checkpoint, task: Task
+) -> None:
+    """Read the data before anything is traced, so that a file which is not there shows at once."""
+    if parity:
+        from albert_export.parity.data import check_drop, choose_data
+
+        check_drop(max_drop)
+        choose_data(data, checkpoint.source, task)
+    elif data is not None or max_drop is not None:
+        raise InputError(
+            "data and max_drop serve parity", received="an export without parity", fix="leave them out, or leave it in"
+        )
 
 
 def _check_by_part(target: Target, precision: str) -> None:
@@ -367,15 +401,24 @@ def _prove(
     *,
     allow_random_head: bool,
     say: Callable[[str], None],
+    data: str | os.PathLike[str] | None,
+    max_drop: float | None,
 ) -> None:
     from albert_export.parity import check_parity, write_reports
 
     say(f"parity: {artifact.file} against the eager model in float64")
+    candidate = writer.candidate()
+    older = [each.file for each in candidate.manifest.artifacts if each.target == artifact.target]
+    older.remove(artifact.file)
+    if older:
+        say(f"parity: with it again {', '.join(older)}, which the bundle holds already")
     report: ParityReport = check_parity(
-        writer.candidate(),
+        candidate,
         model=checkpoint,
         targets=[artifact.target],
         allow_random_head=allow_random_head,
+        data=data,
+        max_drop=max_drop,
         progress=say,
     )
     write_reports(report, writer.directory)

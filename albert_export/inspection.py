@@ -25,7 +25,7 @@ def inspect_bundle(bundle: Bundle, *, verified: bool = True) -> dict[str, Any]:
         occurs, loop bodies included), ``sharing``, ``versions``, ``facts`` and ``parity``.
     """
     manifest = bundle.manifest
-    artifacts = [_describe_artifact(artifact) for artifact in manifest.artifacts]
+    artifacts = [_describe_artifact(bundle, artifact) for artifact in manifest.artifacts]
     files = [_record(record) for record in manifest.files]
     return {
         "path": str(bundle.path),
@@ -38,7 +38,7 @@ def inspect_bundle(bundle: Bundle, *, verified: bool = True) -> dict[str, Any]:
             "sha256": manifest.source.sha256,
         },
         "verified": verified,
-        "size": _size(_record(record) for record in manifest.records()),
+        "size": _size(bundle, (record.path for record in manifest.records())),
         "files": files,
         "artifacts": artifacts,
     }
@@ -48,12 +48,13 @@ def _record(record: Any) -> dict[str, Any]:
     return {"path": record.path, "size": record.size, "sha256": record.sha256}
 
 
-def _size(records: Iterable[Mapping[str, Any]]) -> int:
-    """Return the bytes of the files: one that has two names is stored once."""
-    return sum({record["sha256"]: record["size"] for record in records}.values())
+def _size(bundle: Bundle, paths: Iterable[str]) -> int:
+    """Return the bytes of the files: one that has two names, as hard links are, is stored once."""
+    stats = [(bundle.path / path).stat() for path in paths]
+    return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in stats}.values())
 
 
-def _describe_artifact(artifact: Artifact) -> dict[str, Any]:
+def _describe_artifact(bundle: Bundle, artifact: Artifact) -> dict[str, Any]:
     files = [_record(record) for record in artifact.files]
     facts = {name: value for name, value in _sorted(artifact.facts).items() if name != "operators"}
     return {
@@ -62,7 +63,7 @@ def _describe_artifact(artifact: Artifact) -> dict[str, Any]:
         "layers": artifact.layers,
         "file": artifact.file,
         "files": files,
-        "size": _size(files),
+        "size": _size(bundle, (record.path for record in artifact.files)),
         "shapes": {axis: artifact.shapes[axis] for axis in sorted(artifact.shapes)},
         "opset": artifact.opset,
         "inputs": [_tensor(tensor) for tensor in artifact.inputs],
@@ -159,6 +160,8 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
         yield from (line.replace("\N{NO-BREAK SPACE}", " ") for line in lines)
     versions = ", ".join(f"{package} {version}" for package, version in artifact["versions"].items())
     yield f"  made by  {versions}"
+    if "platforms" in artifact["facts"]:
+        yield f"  runs on  {', '.join(artifact['facts']['platforms'])}"
     for reader, window in artifact["facts"].get("readable", {}).items():
         until = f"until {window['until']}, " if window["until"] else ""
         yield f"  read by  {reader}, version {window['version']}: {until}{window['promise']}"
@@ -201,6 +204,12 @@ def _render_parity(parity: Mapping[str, Any] | None) -> Iterator[str]:
         for name, figures in parity["outputs"].items()
     ]
     yield textwrap.indent(table(rows, header=("output", "error", "limit", "eager fp32", "scale", "SNR dB")), " " * 11)
+    if "metrics" in parity:
+        told = [
+            f"{name} {_figure(figures['before'], '.2f')} before, {_figure(figures['after'], '.2f')} after"
+            for name, figures in parity["metrics"].items()
+        ]
+        yield f"           on {parity['data']['name']}, {parity['data']['items']} items: {'; '.join(told)}"
 
 
 def _figure(value: float | str, form: str) -> str:

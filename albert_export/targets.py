@@ -18,20 +18,22 @@ class Framework:
 
     Attributes:
         title: How people write it.
+        package: Package that is imported.
         module: Module whose ``load_eager`` makes the eager model of a checkpoint and tells which weights are fresh, and
             whose ``run_eager`` runs it on numpy arrays.
         extra: Extra that brings it.
     """
 
     title: str
+    package: str
     module: str
     extra: str
 
 
 FRAMEWORKS: dict[str, Framework] = {
-    "torch": Framework("PyTorch", "albert_export.models.torch_loading", "onnx"),
-    "tensorflow": Framework("TensorFlow", "albert_export.models.tf_loading", "tensorflow"),
-    "flax": Framework("Flax", "albert_export.models.flax_loading", "jax"),
+    "torch": Framework("PyTorch", "torch", "albert_export.models.torch_loading", "onnx"),
+    "tensorflow": Framework("TensorFlow", "tensorflow", "albert_export.models.tf_loading", "tensorflow"),
+    "flax": Framework("Flax", "flax", "albert_export.models.flax_loading", "jax"),
 }
 
 
@@ -59,6 +61,7 @@ class Target:
         devices: Devices its runtime knows, besides ``auto``.
         build_extra: Extra that brings what export needs.
         run_extra: Extra that brings what the runtime needs.
+        run_package: Package that the runtime imports.
         second_names: Form of the file's name -> the one that other people's loaders look for besides.
     """
 
@@ -81,7 +84,13 @@ class Target:
     devices: tuple[str, ...]
     build_extra: str
     run_extra: str
+    run_package: str
     second_names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def proof_extras(self) -> tuple[str, ...]:
+        """Extras that export and parity take: what is built is run, and compared with PyTorch in float64."""
+        return tuple(dict.fromkeys((self.build_extra, self.run_extra, FRAMEWORKS["torch"].extra)))
 
 
 #: LayerNormalization begins at 17; below 18 the reductions it is checked with differ. The newest is the one that the
@@ -99,8 +108,8 @@ TARGETS: tuple[Target, ...] = (
         framework="torch",
         emitter="albert_export.graphs.onnx_emitter:emit_onnx",
         runtime="albert_export.runtimes.onnxruntime_runtime:OnnxRuntime",
-        precisions=("fp32", "int8"),
-        calibrated=(),
+        precisions=("fp32", "fp16", "bf16", "int8"),
+        calibrated=("int8",),
         by_part=("int8",),
         int8_form="weights per output, activations at run time with a scale for each token",
         layers=("rolled", "unrolled"),
@@ -112,6 +121,7 @@ TARGETS: tuple[Target, ...] = (
         devices=("cpu", "cuda"),
         build_extra="onnx",
         run_extra="onnxruntime",
+        run_package="onnxruntime",
         second_names={"_int8": "_quantized"},
     ),
     Target(
@@ -134,6 +144,7 @@ TARGETS: tuple[Target, ...] = (
         devices=("cpu", "cuda"),
         build_extra="tensorflow",
         run_extra="tensorflow",
+        run_package="tensorflow",
     ),
     Target(
         name="tflite",
@@ -155,6 +166,7 @@ TARGETS: tuple[Target, ...] = (
         devices=("cpu",),
         build_extra="tensorflow",
         run_extra="tflite",
+        run_package="ai_edge_litert",
     ),
     Target(
         name="stablehlo",
@@ -176,6 +188,7 @@ TARGETS: tuple[Target, ...] = (
         devices=("cpu", "cuda", "tpu"),
         build_extra="jax",
         run_extra="jax",
+        run_package="jax",
     ),
 )
 

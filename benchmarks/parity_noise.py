@@ -123,7 +123,7 @@ def _write_checkpoint(task: Task, size: str, width: float, seed: int, directory:
             if parameter.dim() == 1:  # fresh biases are 0 and normalisations 1: nothing is rounded there
                 parameter.add_(torch.randn_like(parameter) * width)
     model.save_pretrained(directory)
-    for file in builtin_directory().iterdir():
+    for file in builtin_directory("albert-seeded").iterdir():
         if "token" in file.name or file.name == "spiece.model":
             shutil.copyfile(file, directory / file.name)
 

@@ -48,7 +48,7 @@ def write_checkpoint(size: str, directory: Path, *, seed: int = 0) -> None:
     torch.manual_seed(seed)
     model = AlbertForQuestionAnswering(AlbertConfig(**SIZES[size], architectures=["AlbertForQuestionAnswering"]))
     model.save_pretrained(directory)
-    for file in builtin_directory().iterdir():
+    for file in builtin_directory("albert-seeded").iterdir():
         if "token" in file.name or file.name == "spiece.model":
             shutil.copyfile(file, directory / file.name)
 

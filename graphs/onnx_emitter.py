@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,10 @@ from albert_export.errors import ExportError
 from albert_export.graphs.aten_operators import LOWERINGS
 from albert_export.graphs.emitted import Emitted, described, shape_of
 from albert_export.graphs.lowering import GraphLowering
+from albert_export.graphs.onnx_calibration import observed_ranges
 from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_onnx
-from albert_export.graphs.onnx_quantization import quantize_int8
+from albert_export.graphs.onnx_narrowing import compute_in_half, store_in_bfloat16
+from albert_export.graphs.onnx_quantization import quantizable_activations, quantize_int8
 from albert_export.graphs.onnx_sharing import stored_weight_bytes
 from albert_export.graphs.passes import Pass, pipeline, run_passes
 from albert_export.graphs.sharing import Sharing
@@ -27,6 +29,7 @@ from albert_export.targets import NEWEST_INTEGER_OPSET, ONNX_OPSETS, check_targe
 from albert_export.tasks import Task, TensorSpec
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
     import onnx_ir as ir
     from torch import nn
@@ -72,6 +75,7 @@ def emit_onnx(
     parts: Sequence[str] = PARTS,
     opset: int = DEFAULT_OPSET,
     sizes: Mapping[str, int | None] | None = None,
+    calibration: Iterable[Mapping[str, np.ndarray[Any, Any]]] | None = None,
     metadata: Mapping[str, str] | None = None,
     largest_message: int = LARGEST_MESSAGE,
     progress: Callable[[str], None] = lambda _: None,
@@ -82,11 +86,14 @@ def emit_onnx(
         model: An eager torch ALBERT with the task's head, in float32.
         task: The task whose inputs and outputs the file has.
         path: The file to make; it must not exist.
-        precision: ``fp32``, or ``int8``: weights, and activations with a scale for each token.
+        precision: ``fp32``; ``fp16``, weights and arithmetic; ``bf16``, weights; or ``int8``, weights, and activations
+            with a scale for each token.
         layers: ``rolled`` or ``unrolled``.
-        parts: What ``int8`` is for, of :data:`albert_export.parts.PARTS`.
+        parts: What the integers are for, of :data:`albert_export.parts.PARTS`.
         opset: Version of the standard operators.
         sizes: Fixed size of a dynamic axis; absent or None stays symbolic.
+        calibration: With int8: inputs by name, int64, of the shapes that ``sizes`` allows; activations then get the
+            fixed ranges that they have on these, in place of a scale for each token.
         metadata: Entries for the file's ``metadata_props``, besides tool, version, task, layers and labels.
         largest_message: Size in bytes from which on weights go into a file beside it.
         progress: Gets a line as each stage begins.
@@ -97,16 +104,23 @@ def emit_onnx(
     """
     check_opset(opset, precision)
     config: Any = model.config
+    if calibration is not None and precision != "int8":
+        raise ExportError("calibration serves precision int8", received=precision, fix="choose int8")
     progress(f"tracing {task.torch_class}, layers {layers}")
     traced = trace(model, task, layers=layers, sizes=sizes or {})
     progress(f"lowering to ONNX opset {opset}")
     store = WeightStore(traced.program, traced.weights)
     if precision != "fp32":
         store.check_finite()
+    ranges = None
+    if calibration is not None:
+        progress("measuring the ranges of activations")
+        observed = _build(traced, WeightStore(traced.program, traced.weights), config, opset)
+        ranges = observed_ranges(observed, quantizable_activations(observed, parts), calibration)
     built = _build(traced, store, config, opset)
     built.metadata_props.update(_metadata(task, config, layers, {"precision": precision, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
-    changed = run_passes(built, pipeline(opset, _lowering(precision, parts)), unique_parameter_bytes=unique)
+    changed = run_passes(built, _pipeline(opset, precision, parts, ranges), unique_parameter_bytes=unique)
     progress(f"writing {path.name}")
     files = write_onnx(built, path, largest_message=largest_message)
     check_onnx(built, path)
@@ -126,25 +140,32 @@ def emit_onnx(
             "operators": dict(sorted(operators.items())),
             "loops": [f"{node.name} x {_repeats(node)}" for node in built.graph if node.op_type == "Loop"],
             "passes": list(changed),
-            **_precision_facts(precision, parts),
+            **_precision_facts(precision, parts, calibrated=ranges is not None),
             "external_data": len(files) > 1,
         },
         traced_sizes=dict(traced.traced_sizes),
     )
 
 
-def _lowering(precision: str, parts: Sequence[str]) -> tuple[Pass, ...]:
+def _pipeline(
+    opset: int, precision: str, parts: Sequence[str], ranges: Mapping[str, tuple[float, float]] | None
+) -> tuple[Pass, ...]:
     if precision == "fp32":
-        return ()
+        return pipeline(opset)
+    if precision == "fp16":
+        return pipeline(opset, narrowing=[Pass("compute-in-half", compute_in_half)])
+    if precision == "bf16":
+        return pipeline(opset, narrowing=[Pass("store-in-bfloat16", store_in_bfloat16)])
     if precision == "int8":
-        return (Pass("quantize-int8", lambda model: quantize_int8(model, parts)),)
-    raise ExportError("ONNX's precision must be fp32 or int8", received=precision)
+        return pipeline(opset, quantizing=[Pass("quantize-int8", lambda model: quantize_int8(model, parts, ranges))])
+    raise ExportError("ONNX's precision must be fp32, fp16, bf16 or int8", received=precision)
 
 
-def _precision_facts(precision: str, parts: Sequence[str]) -> dict[str, Any]:
-    if precision != "int8":
-        return {}
-    return {"quantized": list(parts), "activations": "int8, a scale for each token at run time"}
+def _precision_facts(precision: str, parts: Sequence[str], *, calibrated: bool) -> dict[str, Any]:
+    if precision == "int8":
+        form = "int8, calibrated" if calibrated else "int8, a scale for each token at run time"
+        return {"quantized": list(parts), "activations": form}
+    return {"activations": "float16" if precision == "fp16" else "float32"}
 
 
 def _build(traced: Trace, store: WeightStore, config: AlbertConfig, opset: int) -> ir.Model:

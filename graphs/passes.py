@@ -37,13 +37,14 @@ class Pass:
     run: Callable[[ir.Model], bool]
 
 
-def pipeline(opset: int, lowering: Sequence[Pass] = ()) -> tuple[Pass, ...]:
-    """Return the passes for a model of that opset, in order; ``lowering`` are those that lower its precision."""
+def pipeline(opset: int, quantizing: Sequence[Pass] = (), narrowing: Sequence[Pass] = ()) -> tuple[Pass, ...]:
+    """Return the passes for a model of that opset, in order; the given ones lower its precision."""
     return (
         # First: they know activation functions by their operators.
-        *lowering,
-        # Before the last: the operators it writes instead are then cleaned like any other.
+        *quantizing,
         Pass("decompose-newer-operators", lambda model: decompose_newer_operators(model, opset)),
+        # After it: the constants that it writes are narrowed with the others.
+        *narrowing,
         # Last: takes out what nothing reads any more, so that no weight stays that no operator uses.
         Pass("remove-unused", remove_unused),
     )

@@ -98,7 +98,7 @@ def compile_for_tpu(
     shape = ", ".join(f"{axis} {size}" for axis, size in sizes.items())
     progress(f"compiling for {name}, {shape}{'' if fixed else ' (chosen: the artifact takes any)'}")
     with traceable(unrolled.task, precision), _as_on_a_tpu_host():
-        place = jax.sharding.SingleDeviceSharding(topology(chip))
+        place = jax.sharding.SingleDeviceSharding(_described(name, topology))
         inputs = {key: _placed(spec, sizes, place) for key, spec in unrolled.inputs.items()}
         weights = {key: _placed(weight, sizes, place) for key, weight in unrolled.weights.items()}
         takes_weights = bool(jax.tree_util.tree_unflatten(exported.in_tree, exported.in_avals)[0][1])
@@ -126,6 +126,17 @@ def compile_for_tpu(
         "passes": passes,
         "estimated_seconds": max(flops * passes / chip.flops, traffic / chip.bandwidth),
     }
+
+
+def _described(name: str, topology: Callable[[Chip], Any]) -> Any:
+    try:
+        return topology(CHIPS[name])
+    except RuntimeError as error:
+        raise ExportError(
+            f"libtpu must be able to compile for {name}",
+            received=str(error).splitlines()[0],
+            fix="pip install --upgrade libtpu, or leave aot out",
+        ) from error
 
 
 def _single_chip(chip: Chip) -> Any:

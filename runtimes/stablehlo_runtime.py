@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from albert_export._imports import require
-from albert_export._jax import import_jax
+from albert_export._jax import import_jax, look_for_devices
 from albert_export.errors import BundleError, CheckpointError, DeviceError, InputError
 from albert_export.runtimes.buckets import Buckets, bucket_lengths, cut, pad
 from albert_export.runtimes.devices import parse_device
@@ -169,6 +169,7 @@ class StableHloRuntime(Runtime):
         # jax.export reads with it, and jax does not bring it.
         require("flatbuffers", needed_for=_NEEDED_FOR, extra="jax")
         exported = _load(jax, path)
+        look_for_devices(jax)
         place, name, reason = _device(jax, kind, index, exported.platforms, path.name)
         cache = keep_programs(jax)
         tensors = _weights(jax, exported, weights, path.name, place)
@@ -304,13 +305,13 @@ def _device(jax: Any, kind: str, index: int, lowered: tuple[str, ...], file: str
             if kind == "auto":
                 continue
             raise DeviceError(
-                f"device {kind} needs a {_TITLES[kind]} that JAX sees",
+                f"device {kind} needs {_TITLES[kind]} that JAX sees",
                 received=_told(error),
                 fix=_FIXES.get(kind, "leave device out"),
             ) from error
         if index >= len(found):
             raise DeviceError(
-                f"device {kind}:{index} needs a {_TITLES[kind]} that JAX sees",
+                f"device {kind}:{index} needs {_TITLES[kind]} that JAX sees",
                 received=f"{len(found)} of them",
                 fix=f"choose {kind}:0" if len(found) == 1 else f"choose one up to {kind}:{len(found) - 1}",
             )
@@ -322,7 +323,7 @@ def _device(jax: Any, kind: str, index: int, lowered: tuple[str, ...], file: str
     )
 
 
-_TITLES = {"cpu": "CPU", "cuda": "NVIDIA GPU", "tpu": "TPU"}
+_TITLES = {"cpu": "a CPU", "cuda": "an NVIDIA GPU", "tpu": "a TPU"}
 _FIXES = {
     "cuda": "check nvidia-smi; pip install 'jax[cuda13]' brings the libraries",
     "tpu": "pip install 'albert-export[tpu]' on a machine with a TPU",

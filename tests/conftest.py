@@ -57,7 +57,7 @@ def exported(shared_directory: Path) -> Exported:
             if not path.exists():
                 from albert_export.exporting import export
 
-                export(target, task=task, out=path, parity=False)
+                export(target, model="albert-seeded", task=task, out=path, parity=False)
         return path
 
     return give

@@ -170,7 +170,7 @@ def test_all_heads_and_the_tokenizer_of_the_built_in_model(tmp_path: Path, targe
     assert {"pretraining", "question-answering", "text-classification"} <= set(converted.heads)
     assert {"config.json", "spiece.model", "tokenizer_config.json", target.file} == set(converted.files)
     convert(tmp_path / "there", tmp_path / "back", to="safetensors")
-    assert weights_of(tmp_path / "back") == weights_of(builtin_directory())
+    assert weights_of(tmp_path / "back") == weights_of(builtin_directory("albert-seeded"))
     assert json.loads(json.dumps(converted.to_dict()))["heads"] == list(converted.heads)
 
 
@@ -341,7 +341,7 @@ def test_a_release_by_google(tmp_path: Path) -> None:
     from tests.checkpoints.tf1 import write_release
 
     expected = write_release(tmp_path / "albert_base")
-    shutil.copyfile(builtin_directory() / "spiece.model", tmp_path / "albert_base" / "30k-clean.model")
+    shutil.copyfile(builtin_directory("albert-seeded") / "spiece.model", tmp_path / "albert_base" / "30k-clean.model")
     converted = convert(tmp_path / "albert_base", tmp_path / "there", to="safetensors")
     assert converted.source_format == "tf1"
     assert {"feature-extraction", "pretraining", "fill-mask"} == set(converted.heads)

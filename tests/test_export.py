@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from albert_export.errors import (
     ConflictError,
     ExportError,
     InputError,
+    MissingDependencyError,
     ParityError,
     UnknownNameError,
     WeightsMismatchError,
@@ -34,7 +36,7 @@ def tree(directory: Path) -> dict[str, bytes]:
 
 
 def quick(out: Path, **options):
-    return ax.export("onnx", **{"task": "qa", "out": out, "parity": False, **options})
+    return ax.export("onnx", **{"model": "albert-seeded", "task": "qa", "out": out, "parity": False, **options})
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def checkpoint(tmp_path) -> Path:
 
 def test_a_proven_bundle_holds_what_its_readers_need(tmp_path):
     lines: list[str] = []
-    bundle = ax.export("onnx", task="qa", out=tmp_path / "qa", progress=lines.append)
+    bundle = ax.export("onnx", model="albert-seeded", task="qa", out=tmp_path / "qa", progress=lines.append)
     shared = {"config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "spiece.model"}
     made = {"manifest.json", "onnx/model.onnx", "parity/report.json", "parity/report.md"}
     assert set(tree(bundle.path)) == shared | made
@@ -62,6 +64,7 @@ def test_a_proven_bundle_holds_what_its_readers_need(tmp_path):
     properties = {item.key: item.value for item in onnx.load(bundle.path / "onnx/model.onnx").metadata_props}
     assert properties["checkpoint_sha256"] == bundle.manifest.source.sha256
     assert any("parity" in line for line in lines)
+    assert not any("with it again" in line for line in lines)
     assert str(tmp_path) not in (bundle.path / "manifest.json").read_text()
 
 
@@ -82,7 +85,7 @@ def test_forms_and_fixed_sizes_lie_side_by_side(tmp_path):
 
 
 def test_a_report_does_not_outlive_its_artifact(tmp_path):
-    ax.export("onnx", task="choice", out=tmp_path / "bundle")
+    ax.export("onnx", model="albert-seeded", task="choice", out=tmp_path / "bundle")
     assert (tmp_path / "bundle/parity/report.json").exists()
     bundle = quick(tmp_path / "bundle", task="choice")
     assert not (tmp_path / "bundle/parity/report.json").exists()
@@ -108,7 +111,7 @@ def test_a_checkpoint_without_a_tokenizer_gives_a_bundle_that_runs_on_ids(tmp_pa
 
 
 def test_a_tokenizer_that_the_checkpoint_no_longer_has_leaves_the_bundle(tmp_path, checkpoint):
-    shutil.copy(builtin_directory() / "spiece.model", checkpoint)
+    shutil.copy(builtin_directory("albert-seeded") / "spiece.model", checkpoint)
     assert (quick(tmp_path / "qa", model=checkpoint).path / "tokenizer.json").exists()
     (checkpoint / "spiece.model").unlink()
     bundle = quick(tmp_path / "qa", model=checkpoint, layers="unrolled")
@@ -184,9 +187,29 @@ def test_bad_options_are_one_line_and_write_nothing(tmp_path, options, error, me
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("target", "package", "extras"),
+    [
+        ("onnx", "onnxruntime", "onnx,onnxruntime"),
+        ("tflite", "ai_edge_litert", "tensorflow,tflite,onnx"),
+        ("stablehlo", "torch", "jax,onnx"),
+    ],
+)
+def test_what_a_proof_needs_is_looked_for_before_anything_is_traced(tmp_path, monkeypatch, target, package, extras):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == package else find(name, *rest))
+    lines: list[str] = []
+    with pytest.raises(MissingDependencyError, match=f"needs the package {package}, which is not installed") as caught:
+        ax.export(target, task="qa", out=tmp_path / "out", progress=lines.append)
+    fix = f"fix: pip install 'albert-export[{extras}]', or export without a proof: --no-parity"
+    assert str(caught.value).endswith(fix)
+    assert lines == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_unknown_target_is_named():
     with pytest.raises(UnknownNameError, match="target must be one of onnx"):
-        ax.export("onxx", task="qa", out="nowhere")
+        ax.export("onxx", model="albert-seeded", task="qa", out="nowhere")
 
 
 def shorter(model, *arguments, **options):
@@ -199,8 +222,17 @@ def test_a_miss_names_the_artifact_that_differs(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("albert_export.graphs.onnx_emitter.trace", shorter)
         quick(tmp_path / "choice", task="choice")
+    lines: list[str] = []
     with pytest.raises(ParityError, match=r"^onnx/model\.onnx must compute"):
-        ax.export("onnx", task="choice", out=tmp_path / "choice", layers="unrolled")
+        ax.export(
+            "onnx",
+            model="albert-seeded",
+            task="choice",
+            out=tmp_path / "choice",
+            layers="unrolled",
+            progress=lines.append,
+        )
+    assert "parity: with it again onnx/model.onnx, which the bundle holds already" in lines
 
 
 def test_a_miss_keeps_the_old_bundle_and_shows_the_candidate(tmp_path, monkeypatch):
@@ -210,7 +242,7 @@ def test_a_miss_keeps_the_old_bundle_and_shows_the_candidate(tmp_path, monkeypat
     with pytest.raises(
         ParityError, match=r"must compute what the eager model computes; received .*_logits at"
     ) as caught:
-        ax.export("onnx", task="qa", out=tmp_path / "qa")
+        ax.export("onnx", model="albert-seeded", task="qa", out=tmp_path / "qa")
     assert caught.value.exit_code == 1
     assert tree(tmp_path / "qa") == before
     rejected = Bundle.open(tmp_path / "qa.rejected")
@@ -237,7 +269,7 @@ def test_an_error_while_the_graph_is_made_keeps_the_old_bundle(tmp_path, monkeyp
 def test_control_c_in_the_middle_leaves_nothing(tmp_path):
     program = "from albert_export.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "onnx", "--task", "qa", "--out", str(tmp_path / "qa")],
+        [sys.executable, "-c", program, "onnx", "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "qa"],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None

@@ -57,13 +57,15 @@ def test_sizes() -> None:
 def test_an_export_takes_the_reader_s_form_and_packs_the_vocabulary(
     tmp_path: Path, task: str, compat: str, file: str, subgraphs: int, layers: str
 ) -> None:
-    bundle = albert_export.export("tflite", task=task, out=tmp_path / "out", compat=compat, parity=False)
+    bundle = albert_export.export(
+        "tflite", model="albert-seeded", task=task, out=tmp_path / "out", compat=compat, parity=False
+    )
     (artifact,) = bundle.manifest.artifacts
     assert (artifact.file, artifact.layers) == (file, layers)
     assert artifact.facts["compat"] == compat
     assert artifact.facts["subgraphs"] == subgraphs
     assert "spiece.model" in artifact.facts["packed_files"]
-    usual = albert_export.export("tflite", task=task, out=tmp_path / "out", parity=False)
+    usual = albert_export.export("tflite", model="albert-seeded", task=task, out=tmp_path / "out", parity=False)
     assert usual.select(target="tflite").file == "tflite/model.tflite", "the general form is what is meant"
 
 

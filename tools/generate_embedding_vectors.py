@@ -1,7 +1,7 @@
-"""Write docs/embedding-vectors.json: texts, and the ids that the tokenizers of the built-in model give them.
+"""Write docs/embedding-vectors.json: texts, and the ids that the tokenizers of albert-seeded give them.
 
 Embedders in other languages check their own tokenisation against the file, with nothing but
-albert_export/builtin/spiece.model or a bundle of the built-in model.
+albert_export/builtin/spiece.model or a bundle of albert-seeded.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from albert_export.builtin import DEFAULT_MODEL, builtin_directory
+from albert_export.builtin import builtin_directory
 from albert_export.tokenization import AlbertTokenizer, AlbertTokenizerFast
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "embedding-vectors.json"
+MODEL = "albert-seeded"
 VOCABULARY = "albert_export/builtin/spiece.model"
 
 #: Each shows one step of docs/embedding.md; a tuple is a pair.
@@ -41,7 +42,7 @@ TEXTS: tuple[str | tuple[str, str], ...] = (
 
 def vectors() -> list[dict[str, Any]]:
     """Return one record for each text."""
-    directory = builtin_directory()
+    directory = builtin_directory(MODEL)
     fast, steps = AlbertTokenizerFast.from_pretrained(directory), AlbertTokenizer.from_pretrained(directory)
     records = []
     for entry in TEXTS:
@@ -63,7 +64,7 @@ def vectors() -> list[dict[str, Any]]:
 def render() -> str:
     """Return the file's text: one record a line, so that a change shows as one."""
     sha256 = hashlib.sha256((ROOT / VOCABULARY).read_bytes()).hexdigest()
-    head = {"model": DEFAULT_MODEL, "vocabulary": VOCABULARY, "vocabulary_sha256": sha256}
+    head = {"model": MODEL, "vocabulary": VOCABULARY, "vocabulary_sha256": sha256}
     lines = ",\n".join(f"    {json.dumps(record, ensure_ascii=False)}" for record in vectors())
     return f'{json.dumps(head, indent=2)[:-2]},\n  "vectors": [\n{lines}\n  ]\n}}\n'
 

@@ -12,6 +12,7 @@ from albert_export.cli.options import (
     checkpoint_options,
     complete_checkpoint,
     completing,
+    data_options,
     json_option,
     quiet_option,
 )
@@ -60,6 +61,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
         "albert-export parity qa/ --model albert-qa/",
         "albert-export parity qa/ --report json,markdown          # into qa/parity/",
         "albert-export parity qa/ --explain                       # on a miss: the first layer that diverges",
+        "albert-export parity qa/ --model albert-qa/ --data dev.jsonl --max-drop 0.5   # exact match and F1 too",
         "albert-export parity qa/ --model albert-qa/ --json | jq .ok",
     ),
 )
@@ -96,6 +98,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     show_default=True,
     help="Put the verdict into the manifest; --no-record for a bundle that must not be written.",
 )
+@data_options
 @click.option("--explain", is_flag=True, help="On a miss, name the first layer and output that diverge.")
 @click.option("--device", default="auto", show_default=True, help="Device that the artifacts run on.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random cases.")
@@ -111,6 +114,8 @@ def parity_command(
     frameworks: str,
     forms: tuple[str, ...],
     record: bool,
+    data: str | None,
+    max_drop: float | None,
     explain: bool,
     device: str,
     seed: int,
@@ -136,6 +141,8 @@ def parity_command(
         revision=revision,
         cache_dir=cache_dir,
         local_files_only=local_files_only,
+        data=data,
+        max_drop=max_drop,
         explain=explain,
         device=device,
         seed=seed,

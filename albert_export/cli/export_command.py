@@ -15,6 +15,7 @@ from albert_export.cli.options import (
     checkpoint_options,
     complete_checkpoint,
     completing,
+    data_options,
     json_option,
     quiet_option,
     task_names,
@@ -34,6 +35,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = {
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --batch 1 --sequence 384",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8 --quantize embeddings,ffn",
+        "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8 --calibrate sentences.txt",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --json | jq '.artifacts[].sharing'",
     ),
     "savedmodel": (
@@ -98,6 +100,7 @@ def _options(target: Target) -> list[_Option]:
             show_default=True,
             help="Prove the artifact equal to the eager model before the bundle is replaced.",
         ),
+        data_options,
         click.option(
             "--allow-random-head",
             is_flag=True,

@@ -107,6 +107,25 @@ def checkpoint_options(function: Decorated) -> Decorated:
     return function
 
 
+def data_options(function: Decorated) -> Decorated:
+    """On which texts with right answers the task's metrics are measured, and how far they may fall."""
+    for option in (
+        click.option(
+            "--max-drop",
+            type=click.FloatRange(0, 100),
+            metavar="POINTS",
+            help="Largest drop of a metric on the data that passes; 0 by default in fp32, else 0.5.",
+        ),
+        click.option(
+            "--data",
+            metavar="FILE",
+            help="Measure the task's metrics, before export and after, on these JSON lines with the right answers.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def runtime_options(function: Decorated) -> Decorated:
     """Which artifact of a bundle runs, and on what."""
     devices = sorted({device for target in TARGETS for device in target.devices})

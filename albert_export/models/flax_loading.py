@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from albert_export._jax import wide_numbers
+from albert_export._jax import look_for_devices, wide_numbers
 from albert_export.checkpoints import flax_layout
 from albert_export.checkpoints.flax_layout import is_transposed, torch_name
 from albert_export.checkpoints.fresh import fresh_weight
@@ -49,6 +49,7 @@ def load_eager(
     """
     from albert_export.models import flax_albert  # the models are built on what this module serves
 
+    look_for_devices(jax)
     model: FlaxAlbertPreTrainedModel = getattr(flax_albert, task.flax_class)(
         checkpoint.config.copy(), dtype=jnp.dtype(dtype), _do_init=False
     )

@@ -23,9 +23,12 @@ from albert_export.parity.cases import Case, build_cases
 from albert_export.parity.checks import Measured, choose_case, repeated, row_alone
 from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
 from albert_export.parity.criteria import Pool, criterion_for
+from albert_export.parity.data import NO_DATA, check_drop, choose_data
+from albert_export.parity.data_check import SECONDS_BETWEEN_LINES, DataCheck
 from albert_export.parity.explain import explain_miss
+from albert_export.parity.needs import check_needs
 from albert_export.parity.oracle import TRUTH, Oracle
-from albert_export.parity.report import ArtifactResult, ParityReport
+from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
 from albert_export.parity.verdict import judge, judge_eager
 from albert_export.runtimes import Runtime
 from albert_export.targets import FRAMEWORKS, get_target
@@ -44,7 +47,6 @@ _PACKAGES = (
     "jaxlib",
     "flax",
 )
-_SECONDS_BETWEEN_LINES = 5.0
 
 Progress = Callable[[str], None]
 
@@ -60,6 +62,8 @@ def check_parity(
     local_files_only: bool = False,
     token: str | bool | None = None,
     allow_random_head: bool | None = None,
+    data: str | os.PathLike[str] | None = None,
+    max_drop: float | None = None,
     explain: bool = False,
     device: str = "auto",
     threads: int | None = None,
@@ -83,6 +87,11 @@ def check_parity(
         token: Token for private repositories.
         allow_random_head: Whether a head that the checkpoint lacks is filled as the export filled it; None where the
             manifest says that it was.
+        data: JSON lines in the task's form with the right answers, on which the task's metrics are measured before
+            export and after, or ``none``; ``held-out`` or ``new-patterns`` for what a built-in model was not trained
+            on, and ``held-out`` is taken for such a model when this is left out.
+        max_drop: The largest drop of a metric that passes, in points; None for 0 in full precision and 0.5 in lower
+            ones.
         explain: Whether to look, on a miss, for the first layer that diverges.
         device: Device that the artifacts run on.
         threads: Threads of one run; None for one on each processor.
@@ -96,16 +105,19 @@ def check_parity(
         DeviceError: The device is not there, or fails.
         MissingDependencyError: torch, the framework that an artifact was traced from, or the package that runs it is
             not installed.
-        InputError: ``seed``, ``device`` or ``threads`` is no value of its kind.
+        InputError: ``seed``, ``max_drop``, ``device`` or ``threads`` is no value of its kind, or the data are not in
+            the task's form; the message names file, line and key.
     """
     started = time.perf_counter()
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError("seed must be a whole number of at least 0", received=seed, fix="leave seed out for 0")
+    check_drop(max_drop)
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
     artifacts = _chosen(opened, targets)
     further = _frameworks(frameworks)
     for artifact in artifacts:
         criterion_for(artifact.precision)
+        check_needs(get_target(artifact.target))
     checkpoint = _checkpoint(
         opened,
         model,
@@ -118,9 +130,19 @@ def check_parity(
     if allow_random_head is None:
         allow_random_head = any(artifact.facts.get("fresh_weights") for artifact in artifacts)
     tokenizer = _tokenizer(opened)
+    dataset = choose_data(data, checkpoint.source, opened.task)
+    if dataset is not None and tokenizer is None:
+        raise InputError(
+            "data are texts, which need a tokenizer", received="a bundle without one", fix=f"give data={NO_DATA}"
+        )
     traced = [get_target(artifact.target).framework for artifact in artifacts]
     oracle = Oracle(checkpoint, opened.task, frameworks=[*traced, *further], allow_random_head=allow_random_head)
-    run = _Run(opened, oracle, tokenizer, device, threads, seed, explain, progress or _silent)
+    say = progress or _silent
+    metrics = None if dataset is None else DataCheck(dataset, oracle, tokenizer, max_drop, say)
+    if metrics is not None:  # before the cases, so that a line which is not in the task's form shows at once
+        for artifact in artifacts:
+            metrics.prepare(artifact.shapes.get("sequence"))
+    run = _Run(opened, oracle, tokenizer, device, threads, seed, metrics, explain, say)
     results = [result for group in _groups(artifacts) for result in run.check(group)]
     return ParityReport(
         task=opened.task.name,
@@ -131,6 +153,7 @@ def check_parity(
         artifacts=tuple(sorted(results, key=lambda result: result.file)),
         environment=_environment(),
         seconds=time.perf_counter() - started,
+        data=None if dataset is None else DataUsed(dataset.name, dataset.sha256, len(dataset.items)),
     )
 
 
@@ -149,6 +172,7 @@ class _Run:
         device: str,
         threads: int | None,
         seed: int,
+        metrics: DataCheck | None,
         explain: bool,
         say: Progress,
     ) -> None:
@@ -158,6 +182,7 @@ class _Run:
         self.device = device
         self.threads = threads
         self.seed = seed
+        self.metrics = metrics
         self.explain = explain
         self.say = say
         self.eager: dict[str, dict[tuple[str, Places], Pool]] = {
@@ -201,19 +226,30 @@ class _Run:
             results = [
                 judge(artifact, comparisons[artifact.file], cases, *measured[artifact.file]) for artifact in artifacts
             ]
+            if self.metrics is not None:
+                results = [
+                    self.metrics.add(result, self._for_texts(artifact, comparisons[artifact.file].runtime, stack))
+                    for artifact, result in zip(artifacts, results, strict=True)
+                ]
             if self.explain:
                 results = [self._explained(result, comparisons[result.file].runtime, cases) for result in results]
         return results
 
-    def _open(self, artifact: Artifact) -> Runtime:
+    def _open(self, artifact: Artifact, **options: Any) -> Runtime:
         runtime_class: type[Runtime] = resolve(get_target(artifact.target).runtime)
-        return runtime_class.open(self.bundle, artifact, device=self.device, threads=self.threads)
+        return runtime_class.open(self.bundle, artifact, device=self.device, threads=self.threads, **options)
+
+    def _for_texts(self, artifact: Artifact, runtime: Runtime, stack: ExitStack) -> Runtime:
+        """Return the runtime for many texts: one that compiles every new shape is opened again, with few shapes."""
+        if not get_target(artifact.target).compiles_shapes or runtime.sizes.get("sequence") is not None:
+            return runtime
+        return stack.enter_context(self._open(artifact, buckets="powers"))
 
     def _told(self, cases: Sequence[Case]) -> Iterator[Case]:
         """Yield the cases; a line of progress where the last one is some time ago."""
         last = time.perf_counter()
         for index, case in enumerate(cases):
-            if time.perf_counter() - last > _SECONDS_BETWEEN_LINES:
+            if time.perf_counter() - last > SECONDS_BETWEEN_LINES:
                 last = time.perf_counter()
                 self.say(f"parity: case {index + 1} of {len(cases)}, {case.name}")
             yield case

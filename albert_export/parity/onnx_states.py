@@ -62,7 +62,10 @@ def read_onnx_states(path: Path, runtime: Runtime, batches: Sequence[Mapping[str
                 providers=providers_for(*parse_device(runtime.device)),
                 enable_fallback=0,
             )
-            runs = [session.run([*scanned, *plain], dict(inputs)) for inputs in batches]
+            runs = [
+                [state.astype(np.float32, copy=False) for state in session.run([*scanned, *plain], dict(inputs))]
+                for inputs in batches
+            ]
         except Exception as error:  # ONNX Runtime's own have no common base
             raise BundleError(
                 "a copy of the artifact that shows its hidden states must run", received=str(error)
@@ -82,6 +85,7 @@ def _open_up(graph: onnx.GraphProto) -> tuple[dict[str, int], dict[str, int]]:
     import onnx
 
     declared = {output.name for output in graph.output}
+    dtype = _hidden_type(graph)
     scanned: dict[str, int] = {}
     plain: dict[str, int] = {}
     done = 0
@@ -102,11 +106,19 @@ def _open_up(graph: onnx.GraphProto) -> tuple[dict[str, int], dict[str, int]]:
                 plain[name] = int(hidden[1])
     for name in [*scanned, *plain]:
         if name not in declared:
-            graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+            graph.output.append(onnx.helper.make_tensor_value_info(name, dtype, None))
     if "last_hidden_state" in declared and not scanned:
         # Where the last layer's state is the model's own output, it bears that name.
         plain["last_hidden_state"] = max(plain.values(), default=-1) + 1
     return scanned, plain
+
+
+def _hidden_type(graph: onnx.GraphProto) -> int:
+    """Return the element type of the hidden states: that of what normalises them."""
+    import onnx
+
+    normalising = [tensor for tensor in graph.initializer if tensor.name.endswith("LayerNorm.weight")]
+    return normalising[0].data_type if normalising else onnx.TensorProto.FLOAT
 
 
 def _collect(loop: onnx.NodeProto, name: str) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from albert_export._imports import require, resolve
 from albert_export.errors import CheckpointError
+from albert_export.parity.eager_runtime import EagerRuntime
 from albert_export.targets import FRAMEWORKS
 from albert_export.tasks import Task
 
@@ -65,6 +66,7 @@ class Oracle:
     ) -> None:
         require("torch", needed_for="the eager model that parity compares with", extra="onnx")
         self.task = task
+        self._config = checkpoint.config
         self.frameworks = tuple(dict.fromkeys((TRUTH, *frameworks)))
         options = {"allow_random_head": allow_random_head}
         self._exact = _load(TRUTH, checkpoint, task, dtype="float64", **options)
@@ -79,6 +81,11 @@ class Oracle:
         exact = self._outputs(TRUTH, self._exact, inputs, "float64")
         single = {name: self._outputs(name, model, inputs, "float32") for name, model in self._single.items()}
         return Reference(exact, single)
+
+    def runtime(self) -> EagerRuntime:
+        """Return torch's float32 model behind the protocol of runtimes, for pipelines to run on."""
+        model = self._single[TRUTH]
+        return EagerRuntime(lambda inputs: _run(TRUTH, model, inputs), task=self.task, config=self._config)
 
     def hidden_states(self, inputs: Mapping[str, Array], framework: str = TRUTH) -> tuple[list[Array], list[Array]]:
         """Return the L+1 hidden states in float64 and in float32: the mapped embeddings, then each layer's output.

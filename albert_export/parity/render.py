@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from albert_export.parity.metrics import MetricResult
 from albert_export.parity.oracle import TRUTH
-from albert_export.parity.report import ArtifactResult, EagerResult, OutputResult, ParityReport
+from albert_export.parity.report import ArtifactResult, DataUsed, EagerResult, OutputResult, ParityReport
 from albert_export.targets import FRAMEWORKS
 
 _HEADER = ("output", "at", "max error", "limit", "e0", "scale", "SNR dB", "flips", "worst case", "")
 #: The columns of numbers.
 _NUMBERS = range(2, 8)
+
+_METRICS_HEADER = ("metric", "before", "after", "drop", "allowed", "")
+_METRICS_NUMBERS = range(1, 5)
+#: Items that are listed by name, of those that the artifact answers worse; the JSON report has them all.
+_LOST_SHOWN = 10
 
 _FAULTS = {
     "failed": "failed",
@@ -23,7 +29,7 @@ _FAULTS = {
 
 def summary(report: ParityReport) -> str:
     """Return, for each artifact, a table of its outputs and a line for whatever else was found."""
-    blocks = [_artifact_summary(artifact) for artifact in report.artifacts]
+    blocks = [_artifact_summary(artifact, report.data) for artifact in report.artifacts]
     blocks += [_eager_line(result) for result in report.eager if result.framework != TRUTH]
     verdict = "parity holds" if report.ok else "PARITY MISSED"
     count = sum(len(artifact.cases) for artifact in report.artifacts)
@@ -33,23 +39,41 @@ def summary(report: ParityReport) -> str:
     return "\n".join(blocks)
 
 
-def _artifact_summary(artifact: ArtifactResult) -> str:
+def _artifact_summary(artifact: ArtifactResult, data: DataUsed | None) -> str:
     lines = [f"{artifact.file} ({artifact.precision}, {artifact.layers}) on {artifact.device}"]
-    rows = [_HEADER, *(_cells(output) for output in artifact.outputs if output.count or not output.ok)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-    lines += [
-        "  "
-        + "  ".join(
-            cell.rjust(widths[column]) if column in _NUMBERS else cell.ljust(widths[column])
-            for column, cell in enumerate(row)
-        ).rstrip()
-        for row in rows
-    ]
+    outputs = [_cells(output) for output in artifact.outputs if output.count or not output.ok]
+    lines += _columns([_HEADER, *outputs], _NUMBERS)
     lines += [f"  {_mark(check.ok)}: {check.name}: {check.detail}" for check in artifact.checks]
+    if artifact.metrics:
+        lines.append(f"  {_metrics_title(data)}:")
+        lines += _columns([_METRICS_HEADER, *map(_metric_cells, artifact.metrics)], _METRICS_NUMBERS)
+        lines += [f"  MISS: {metric.told()}" for metric in artifact.metrics if not metric.ok]
     lines += [f"  MISS: {text}" for text in _faults(artifact)]
     if artifact.divergence is not None:
         lines.append(f"  {_divergence(artifact)}")
     return "\n".join(lines)
+
+
+def _columns(rows: Sequence[Sequence[str]], numbers: range) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  "
+        + "  ".join(
+            cell.rjust(widths[column]) if column in numbers else cell.ljust(widths[column])
+            for column, cell in enumerate(row)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _metrics_title(data: DataUsed | None) -> str:
+    assert data is not None, "metrics are measured on data"
+    return f"task metrics on {data.name}, {data.items} items, before export and after"
+
+
+def _metric_cells(metric: MetricResult) -> tuple[str, ...]:
+    figures = (f"{metric.before:.2f}", f"{metric.after:.2f}", f"{metric.drop:.2f}", f"{metric.max_drop:.2f}")
+    return (metric.metric, *figures, _mark(metric.ok))
 
 
 def _eager_line(result: EagerResult) -> str:
@@ -73,7 +97,7 @@ def markdown(report: ParityReport) -> str:
     if not report.text:
         lines += ["", "The bundle has no tokenizer: every case holds random ids."]
     for artifact in report.artifacts:
-        lines += ["", *_artifact_markdown(artifact)]
+        lines += ["", *_artifact_markdown(artifact, report.data)]
     if report.eager:
         lines += ["", *_eager_markdown(report.eager)]
     lines += ["", "## Environment", ""]
@@ -81,7 +105,7 @@ def markdown(report: ParityReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _artifact_markdown(artifact: ArtifactResult) -> list[str]:
+def _artifact_markdown(artifact: ArtifactResult, data: DataUsed | None) -> list[str]:
     lines = [
         f"## {'✅' if artifact.ok else '❌'} `{artifact.file}`",
         "",
@@ -99,7 +123,24 @@ def _artifact_markdown(artifact: ArtifactResult) -> list[str]:
         lines += ["", f"**{_divergence(artifact)}**"]
     lines += ["", "| check | verdict | |", "|---|---|---|"]
     lines += [f"| {check.name} | {_mark(check.ok)} | {_escape(check.detail)} |" for check in artifact.checks]
+    if artifact.metrics:
+        lines += ["", *_metrics_markdown(artifact, data)]
     lines += ["", *_cases_table(artifact)]
+    return lines
+
+
+def _metrics_markdown(artifact: ArtifactResult, data: DataUsed | None) -> list[str]:
+    rows = list(map(_metric_cells, artifact.metrics))
+    title = _metrics_title(data)
+    lines = [f"{title[0].upper()}{title[1:]}; a drop is in points:", ""]
+    lines += _table((*_METRICS_HEADER[:-1], "verdict"), rows, _METRICS_NUMBERS)
+    if artifact.lost:
+        named = ", ".join(f"`{name}`" for name in artifact.lost[:_LOST_SHOWN])
+        more = len(artifact.lost) - _LOST_SHOWN
+        lines += [
+            "",
+            _escape(f"Answered worse than by the eager model: {named}{f' and {more} more' if more > 0 else ''}."),
+        ]
     return lines
 
 
@@ -154,7 +195,7 @@ def _cases_table(artifact: ArtifactResult) -> list[str]:
 
 
 def worst(report: ParityReport) -> str:
-    """Return in one line what is furthest from passing: a fault, else the largest error, else a check."""
+    """Return in one line what is furthest from passing: a fault, else the largest error, else a metric or a check."""
     for artifact in report.artifacts:
         if artifact.faults:
             return f"{artifact.file}: {_faults(artifact)[0]}"
@@ -164,6 +205,9 @@ def worst(report: ParityReport) -> str:
     judged = [(artifact, output) for artifact in report.artifacts for output in artifact.outputs]
     missed = [pair for pair in judged if not pair[1].ok]
     failed = [(artifact, check) for artifact in report.artifacts for check in artifact.checks if check.ok is False]
+    dropped = [(artifact, metric) for artifact in report.artifacts for metric in artifact.metrics if not metric.ok]
+    if dropped and not missed:
+        return f"{dropped[0][0].file}: {dropped[0][1].told()}"
     if failed and not missed:
         return f"{failed[0][0].file}: {failed[0][1].name}: {failed[0][1].detail}"
     if not judged:
@@ -171,7 +215,7 @@ def worst(report: ParityReport) -> str:
     artifact, output = max(missed or judged, key=lambda pair: pair[1].error / (pair[1].limit or 1.0))
     least = artifact.criterion.least_snr_db
     ratio = "" if least is None else f", SNR {output.snr_db:.1f} dB of at least {least:g}"
-    flips = f", {output.clear_flips} decisions flipped" if output.clear_flips else ""
+    flips = f", {output.clear_flips} of {output.decisions} decisions flipped clearly" if output.clear_flips else ""
     return (
         f"{artifact.file}: {output.output} at {output.places} places: max error {output.error:.2e}, "
         f"limit {output.limit:.2e}{ratio}{flips}, in the case {output.worst_case or 'none'}"

@@ -15,6 +15,7 @@ from albert_export.checkpoints import Source
 from albert_export.errors import BundleError, UnknownNameError
 from albert_export.parity.compare import Fault
 from albert_export.parity.criteria import Criterion
+from albert_export.parity.metrics import MetricResult
 
 #: Version of the JSON form. 1, since 2026-11-22: everything below.
 SCHEMA_VERSION = 1
@@ -105,7 +106,7 @@ class CheckResult:
     """Something that must hold besides the distance from the eager model.
 
     Attributes:
-        name: ``finite``, ``row alone`` or ``repeated run``.
+        name: ``finite``, ``row alone`` or ``repeated run``; ``data`` where it was not to be measured on them.
         ok: Whether it holds; None where the artifact's fixed shape leaves nothing to check.
         detail: What was checked and what was found.
         differences: Output name -> the largest difference that was found, for checks that compare two answers.
@@ -115,6 +116,21 @@ class CheckResult:
     ok: bool | None
     detail: str
     differences: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataUsed:
+    """The data that task metrics were measured on.
+
+    Attributes:
+        name: The file's last name, or what the package's own data are.
+        sha256: Hash of the file.
+        items: How many lines it has.
+    """
+
+    name: str
+    sha256: str
+    items: int
 
 
 @dataclass(frozen=True)
@@ -162,6 +178,8 @@ class ArtifactResult:
         faults: What no tolerance allows.
         divergence: Where it first diverges; None unless it misses and an explanation was asked for.
         runtime: What ran it, as the runtime describes itself.
+        metrics: The task's metrics on data before and after export; empty where none were measured.
+        lost: Names of the items of these data that it answers worse than the eager model.
     """
 
     file: str
@@ -178,18 +196,21 @@ class ArtifactResult:
     faults: tuple[Fault, ...]
     divergence: Divergence | None
     runtime: Mapping[str, Any]
+    metrics: tuple[MetricResult, ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether every output and every check passes and there is no fault."""
+        """Whether every output, check and metric passes and there is no fault."""
         return (
             not self.faults
             and any(output.places == "real" and output.count for output in self.outputs)
             and all(output.ok for output in self.outputs)
             and all(check.ok is not False for check in self.checks)
+            and all(metric.ok for metric in self.metrics)
         )
 
-    def for_manifest(self, *, seed: int) -> dict[str, Any]:
+    def for_manifest(self, *, seed: int, data: DataUsed | None = None) -> dict[str, Any]:
         """Return the verdict and its main figures as JSON values, for the artifact's entry in the manifest."""
         names = (
             "e0",
@@ -217,7 +238,14 @@ class ArtifactResult:
                 if output.places == "real"
             },
             "checks": {check.name: check.ok for check in self.checks},
+            **(self._metrics_for_manifest(data) if data is not None and self.metrics else {}),
         }
+
+    def _metrics_for_manifest(self, data: DataUsed) -> dict[str, Any]:
+        figures = {metric.metric: dataclasses.asdict(metric) for metric in self.metrics}
+        for figure in figures.values():
+            del figure["metric"]
+        return {"data": dataclasses.asdict(data), "metrics": plain(figures)}
 
 
 @dataclass(frozen=True)
@@ -233,6 +261,7 @@ class ParityReport:
         artifacts: One verdict each.
         environment: Versions and machine.
         seconds: Time the run took.
+        data: What task metrics were measured on, or None.
     """
 
     task: str
@@ -243,6 +272,7 @@ class ParityReport:
     artifacts: tuple[ArtifactResult, ...]
     environment: Mapping[str, Any]
     seconds: float
+    data: DataUsed | None = None
 
     @property
     def ok(self) -> bool:
@@ -266,7 +296,7 @@ class ParityReport:
 
     def for_artifact(self, file: str) -> dict[str, Any]:
         """Return what the manifest keeps of the verdict on one artifact, as JSON values; see :meth:`artifact`."""
-        return self.artifact(file).for_manifest(seed=self.seed)
+        return self.artifact(file).for_manifest(seed=self.seed, data=self.data)
 
     def worst(self) -> str:
         """Return in one line what is furthest from passing."""
@@ -277,7 +307,14 @@ class ParityReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the whole report as JSON values. Numbers JSON lacks come as ``"inf"``, ``"-inf"`` and ``"nan"``."""
         eager = [{"ok": result.ok, **dataclasses.asdict(result)} for result in self.eager]
-        artifacts = [{"ok": artifact.ok, **dataclasses.asdict(artifact)} for artifact in self.artifacts]
+        artifacts = [
+            {
+                "ok": artifact.ok,
+                **dataclasses.asdict(artifact),
+                "metrics": [{"ok": metric.ok, **dataclasses.asdict(metric)} for metric in artifact.metrics],
+            }
+            for artifact in self.artifacts
+        ]
         fields = {
             "schema_version": SCHEMA_VERSION,
             "ok": self.ok,
@@ -285,6 +322,7 @@ class ParityReport:
             "source": dataclasses.asdict(self.source),
             "seed": self.seed,
             "text": self.text,
+            "data": None if self.data is None else dataclasses.asdict(self.data),
             "seconds": round(self.seconds, 3),
             "environment": dict(self.environment),
             "eager": eager,

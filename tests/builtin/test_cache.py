@@ -61,10 +61,10 @@ def test_a_cache_that_cannot_be_written_is_replaced_by_a_temporary_directory(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     cache_module._temporary_directory.cache_clear()
     try:
-        directory = builtin_directory()
+        directory = builtin_directory("albert-seeded")
         assert directory.is_relative_to(tmp_path)
         assert (directory / "model.safetensors").is_file()
-        assert builtin_directory() == directory
+        assert builtin_directory("albert-seeded") == directory
     finally:
         cache_module._temporary_directory.cache_clear()
 
@@ -72,7 +72,7 @@ def test_a_cache_that_cannot_be_written_is_replaced_by_a_temporary_directory(
 def test_temporary_directory_goes_with_the_process(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     environment = {**os.environ, "ALBERT_EXPORT_CACHE": str(tmp_path / "file" / "x"), "TMPDIR": str(tmp_path)}
-    code = "from albert_export.builtin import builtin_directory; print(builtin_directory())"
+    code = "from albert_export.builtin import builtin_directory; print(builtin_directory('albert-seeded'))"
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, cwd=root

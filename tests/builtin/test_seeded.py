@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from albert_export.builtin import BUILTIN_MODELS, DEFAULT_MODEL, UNTRAINED_NOTICE, builtin_directory
+from albert_export.builtin import BUILTIN_MODELS, UNTRAINED_NOTICE, builtin_directory
 from albert_export.builtin.seeded import seeded_config, seeded_files, seeded_tensors
 from albert_export.checkpoints import open_checkpoint, parameters
 from albert_export.errors import UnknownNameError
 from albert_export.tasks import TASKS, Task, get_task
+
+SEEDED = "albert-seeded"
 
 # Bundles name these: when one changes, checkpoints of old bundles are no longer found. Change them only together with
 # the model's name.
@@ -38,7 +40,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("task", (None, *TASKS), ids=lambda task: task.name if task else "all")
 def test_source_is_pinned(task: Task | None) -> None:
-    checkpoint = open_checkpoint(DEFAULT_MODEL, task=task)
+    checkpoint = open_checkpoint(SEEDED, task=task)
     assert checkpoint.source.sha256 == SOURCES[None if task is None else task.name]
     assert (checkpoint.source.kind, checkpoint.source.name) == ("builtin", "albert-seeded")
     assert checkpoint.source.revision is None
@@ -46,14 +48,14 @@ def test_source_is_pinned(task: Task | None) -> None:
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_every_head_has_its_weights(task: Task) -> None:
-    checkpoint = open_checkpoint(task=task)
+    checkpoint = open_checkpoint(SEEDED, task=task)
     assert checkpoint.shapes().items() >= parameters(checkpoint.config, task).items()
     assert checkpoint.config.architectures == [task.torch_class]
     assert checkpoint.config == seeded_config(task)
 
 
 def test_without_a_task_every_head_whose_names_do_not_collide() -> None:
-    checkpoint = open_checkpoint(None)
+    checkpoint = open_checkpoint(SEEDED)
     for name in ("pretraining", "fill-mask", "question-answering", "text-classification", "feature-extraction"):
         assert checkpoint.shapes().items() >= parameters(checkpoint.config, get_task(name)).items()
 
@@ -93,7 +95,7 @@ def test_answers_depend_on_every_token() -> None:
 
     from albert_export import AlbertForQuestionAnswering
 
-    model = AlbertForQuestionAnswering.from_pretrained(DEFAULT_MODEL).eval()
+    model = AlbertForQuestionAnswering.from_pretrained(SEEDED).eval()
     ids = torch.from_numpy(np.random.default_rng(0).integers(13, 2000, (8, 48)))
     with torch.no_grad():
         whole = model(input_ids=ids, output_attentions=True)
@@ -108,11 +110,11 @@ def test_answers_depend_on_every_token() -> None:
 
 
 def test_it_says_that_it_is_untrained(cache: Path) -> None:
-    model = BUILTIN_MODELS[DEFAULT_MODEL]
+    model = BUILTIN_MODELS[SEEDED]
     assert not model.trained
     assert "UNTRAINED" in model.summary
     assert "untrained" in UNTRAINED_NOTICE
-    readme = (builtin_directory() / "README.md").read_text()
+    readme = (builtin_directory(SEEDED) / "README.md").read_text()
     assert "This model is untrained." in readme
 
 
@@ -137,7 +139,7 @@ def test_unknown_name() -> None:
 
 def test_made_without_any_framework(cache: Path) -> None:
     code = (
-        "import sys; from albert_export.checkpoints import open_checkpoint; open_checkpoint().source;"
+        "import sys; from albert_export.checkpoints import open_checkpoint; open_checkpoint('albert-seeded').source;"
         "print(sorted({'torch', 'tensorflow', 'jax', 'onnx', 'huggingface_hub'} & sys.modules.keys()))"
     )
     done = subprocess.run(

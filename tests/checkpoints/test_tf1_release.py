@@ -90,7 +90,7 @@ def test_an_export_to_tf_hub(tmp_path: Path) -> None:
     expected = tiny_tensors(tiny_config(), "pretraining")
     write_bundle(tmp_path / "variables" / "variables", google_names(expected, prefix="module/"))
     write_config(tmp_path / "assets", tiny_config())
-    shutil.copyfile(builtin_directory() / "spiece.model", tmp_path / "assets" / "30k-clean.model")
+    shutil.copyfile(builtin_directory("albert-seeded") / "spiece.model", tmp_path / "assets" / "30k-clean.model")
     same(tmp_path, expected)
     assert open_checkpoint(tmp_path).directory == tmp_path
     assert load_tokenizer(tmp_path).vocab_size == 2000
@@ -183,9 +183,9 @@ def test_answers_of_run_squad_v2_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_the_vocabulary_of_a_release(tmp_path: Path) -> None:
     write_release(tmp_path)
-    shutil.copyfile(builtin_directory() / "spiece.model", tmp_path / "30k-clean.model")
+    shutil.copyfile(builtin_directory("albert-seeded") / "spiece.model", tmp_path / "30k-clean.model")
     (tmp_path / "other.model").write_bytes(b"no vocabulary")
-    ours = load_tokenizer(builtin_directory())
+    ours = load_tokenizer(builtin_directory("albert-seeded"))
     for tokenizer in (load_tokenizer(tmp_path), AlbertTokenizer.from_pretrained(tmp_path)):
         assert tokenizer("The Quick brown fox")["input_ids"] == ours("the quick BROWN fox")["input_ids"]
     (tmp_path / "30k-clean.model").rename(tmp_path / "albertvi_30k-clean.model")
@@ -203,7 +203,7 @@ def test_the_vocabulary_of_a_chinese_release(tmp_path: Path) -> None:
 
 def test_a_model_file_elsewhere_is_no_vocabulary(tmp_path: Path) -> None:
     write_tiny(tmp_path)
-    shutil.copyfile(builtin_directory() / "spiece.model", tmp_path / "30k-clean.model")
+    shutil.copyfile(builtin_directory("albert-seeded") / "spiece.model", tmp_path / "30k-clean.model")
     with pytest.raises(ValueError, match="must hold"):
         load_tokenizer(tmp_path)
 

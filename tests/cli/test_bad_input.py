@@ -25,7 +25,7 @@ Vandal = Callable[[Path], None]
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """A question-answering checkpoint in a directory of its own, to be damaged."""
-    source = builtin_directory(task=get_task("question-answering"), cache=tmp_path / "cache")
+    source = builtin_directory("albert-seeded", task=get_task("question-answering"), cache=tmp_path / "cache")
     return Path(shutil.copytree(source, tmp_path / "checkpoint"))
 
 
@@ -157,7 +157,9 @@ def test_a_model_that_is_not_there_is_told(invoke: Invoke, tmp_path: Path, model
 
 def test_an_output_below_a_file_is_refused(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine", encoding="utf-8")
-    result = invoke("onnx", "--task", "qa", "--out", tmp_path / "file" / "out", "--no-parity", "--quiet")
+    result = invoke(
+        "onnx", "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "file" / "out", "--no-parity", "--quiet"
+    )
     assert result.exit_code == 2
     error_line(result.stderr)
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
@@ -166,7 +168,9 @@ def test_an_output_below_a_file_is_refused(invoke: Invoke, tmp_path: Path) -> No
 def test_a_directory_that_is_no_bundle_is_never_written_over(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "holiday.jpg").write_bytes(b"jpg")
-    result = invoke("onnx", "--task", "qa", "--out", tmp_path / "photos", "--no-parity", "--quiet")
+    result = invoke(
+        "onnx", "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "photos", "--no-parity", "--quiet"
+    )
     assert result.exit_code == 2
     error_line(result.stderr)
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["holiday.jpg"]

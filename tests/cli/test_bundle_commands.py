@@ -136,7 +136,7 @@ def test_parity_with_another_checkpoint_is_refused(invoke: Invoke, exported: Exp
     from albert_export.builtin import builtin_directory
     from albert_export.tasks import get_task
 
-    other = Path(shutil.copytree(builtin_directory(task=get_task("ner")), tmp_path / "other"))
+    other = Path(shutil.copytree(builtin_directory("albert-seeded", task=get_task("ner")), tmp_path / "other"))
     result = invoke("parity", exported("question-answering"), "--model", other)
     assert result.exit_code == 2
     assert "sha256" in error_line(result.stderr)

@@ -21,7 +21,7 @@ from tests.cli.test_program import error_line
 def release(tmp_path: Path) -> Path:
     """A release by Google, of a tiny model."""
     write_release(tmp_path / "albert_base", vocab_size=2000)
-    shutil.copyfile(builtin_directory() / "spiece.model", tmp_path / "albert_base" / "30k-clean.model")
+    shutil.copyfile(builtin_directory("albert-seeded") / "spiece.model", tmp_path / "albert_base" / "30k-clean.model")
     return tmp_path / "albert_base"
 
 

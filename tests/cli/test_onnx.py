@@ -25,7 +25,7 @@ def copied(bundle: Path, out: Path) -> Path:
 
 def test_an_export_with_parity_prints_what_the_bundle_holds(invoke: Invoke, tmp_path: Path) -> None:
     out = tmp_path / "qa"
-    result = invoke("onnx", "--task", "qa", "--out", out)
+    result = invoke("onnx", "--task", "qa", "--model", "albert-seeded", "--out", out)
     assert result.exit_code == 0, result.stderr
     bundle = Bundle.open(out)
     (artifact,) = bundle.manifest.artifacts
@@ -45,7 +45,7 @@ def test_every_option_reaches_the_export(invoke: Invoke, tmp_path: Path) -> None
     out = tmp_path / "choice"
     fixed = ("--batch", "1", "--choices", "2", "--sequence", "16")
     options = ("--layers", "unrolled", "--opset", "18", *fixed, "--no-parity", "--quiet", "--json")
-    result = invoke("onnx", "--task", "choice", "--out", out, *options)
+    result = invoke("onnx", "--task", "choice", "--model", "albert-seeded", "--out", out, *options)
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     (artifact,) = json.loads(result.stdout)["artifacts"]
@@ -60,7 +60,20 @@ def test_a_second_artifact_is_added_the_first_kept_and_each_can_be_run(
     invoke: Invoke, exported: Exported, tmp_path: Path
 ) -> None:
     out = copied(exported("ner"), tmp_path / "ner")
-    result = invoke("onnx", "--task", "ner", "--out", out, "--layers", "unrolled", "--no-parity", "-q", "--json")
+    result = invoke(
+        "onnx",
+        "--task",
+        "ner",
+        "--model",
+        "albert-seeded",
+        "--out",
+        out,
+        "--layers",
+        "unrolled",
+        "--no-parity",
+        "-q",
+        "--json",
+    )
     assert result.exit_code == 0, result.stderr
     files = [artifact["file"] for artifact in json.loads(result.stdout)["artifacts"]]
     assert files == ["onnx/model.onnx", "onnx/model_unrolled.onnx"]
@@ -76,7 +89,7 @@ def test_a_second_artifact_is_added_the_first_kept_and_each_can_be_run(
 def test_another_task_does_not_get_into_a_bundle(invoke: Invoke, exported: Exported, tmp_path: Path) -> None:
     out = copied(exported("ner"), tmp_path / "ner")
     before = (out / "manifest.json").read_bytes()
-    result = invoke("onnx", "--task", "qa", "--out", out, "--no-parity", "-q")
+    result = invoke("onnx", "--task", "qa", "--model", "albert-seeded", "--out", out, "--no-parity", "-q")
     assert result.exit_code == 2
     assert "token-classification" in error_line(result.stderr)
     assert (out / "manifest.json").read_bytes() == before
@@ -94,7 +107,9 @@ def test_another_task_does_not_get_into_a_bundle(invoke: Invoke, exported: Expor
 def test_a_shape_or_opset_that_cannot_be_is_refused(
     invoke: Invoke, tmp_path: Path, options: tuple[str, ...], told: str
 ) -> None:
-    result = invoke("onnx", "--task", "qa", "--out", tmp_path / "out", *options, "--no-parity", "-q")
+    result = invoke(
+        "onnx", "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "out", *options, "--no-parity", "-q"
+    )
     assert result.exit_code == 2
     assert told in error_line(result.stderr)
     assert not (tmp_path / "out").exists()
@@ -126,7 +141,7 @@ def test_a_parity_miss_is_exit_code_1_and_keeps_the_old_bundle(
     before = (out / "manifest.json").read_bytes()
     # An artifact that is right misses a limit below its own rounding.
     monkeypatch.setitem(criteria.CRITERIA, "fp32", criteria.Criterion(noise_factor=1e-6, scale_factor=0.0))
-    result = invoke("onnx", "--task", "qa", "--out", out, "-q")
+    result = invoke("onnx", "--task", "qa", "--model", "albert-seeded", "--out", out, "-q")
     assert result.exit_code == 1
     assert result.stdout == ""
     assert "must compute what the eager model computes" in error_line(result.stderr)
@@ -138,7 +153,7 @@ def test_a_parity_miss_is_exit_code_1_and_keeps_the_old_bundle(
 def test_an_interrupt_writes_nothing_and_loses_nothing(spawn: Spawn, exported: Exported, tmp_path: Path) -> None:
     out = copied(exported("qa"), tmp_path / "qa")
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    process = spawn("onnx", "--task", "qa", "--out", out, "--layers", "unrolled")
+    process = spawn("onnx", "--task", "qa", "--model", "albert-seeded", "--out", out, "--layers", "unrolled")
     assert process.stderr is not None
     seen = []
     for line in process.stderr:
@@ -172,7 +187,20 @@ def test_a_full_disk_under_the_output_of_the_command_is_told(spawn: Spawn) -> No
 
 def test_an_int8_export_bears_the_second_name_that_loaders_look_for(invoke: Invoke, tmp_path: Path) -> None:
     out = tmp_path / "ner"
-    result = invoke("onnx", "--task", "ner", "--out", out, "--precision", "int8", "--quantize", "ffn,attention", "-q")
+    result = invoke(
+        "onnx",
+        "--task",
+        "ner",
+        "--model",
+        "albert-seeded",
+        "--out",
+        out,
+        "--precision",
+        "int8",
+        "--quantize",
+        "ffn,attention",
+        "-q",
+    )
     assert result.exit_code == 0, result.stderr
     one, other = out / "onnx/model_int8.onnx", out / "onnx/model_quantized.onnx"
     assert one.samefile(other)
@@ -182,7 +210,7 @@ def test_an_int8_export_bears_the_second_name_that_loaders_look_for(invoke: Invo
     described = json.loads(invoke("inspect", out, "--json").stdout)
     assert described["artifacts"][0]["size"] == one.stat().st_size, "what has two names is stored once"
     # Exported again and beside another artifact, it is still one file, and nothing of it is left when it is replaced.
-    again = invoke("onnx", "--task", "ner", "--out", out, "--no-parity", "-q")
+    again = invoke("onnx", "--task", "ner", "--model", "albert-seeded", "--out", out, "--no-parity", "-q")
     assert again.exit_code == 0, again.stderr
     assert one.samefile(other)
     assert not one.samefile(out / "onnx/model.onnx")
@@ -201,7 +229,9 @@ def test_an_int8_export_bears_the_second_name_that_loaders_look_for(invoke: Invo
 def test_a_precision_or_part_that_cannot_be_is_refused(
     invoke: Invoke, tmp_path: Path, options: tuple[str, ...], told: str
 ) -> None:
-    result = invoke("onnx", "--task", "qa", "--out", tmp_path / "out", *options, "--no-parity", "-q")
+    result = invoke(
+        "onnx", "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "out", *options, "--no-parity", "-q"
+    )
     assert result.exit_code == 2
     assert told in error_line(result.stderr)
     assert not (tmp_path / "out").exists()

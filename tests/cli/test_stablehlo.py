@@ -18,7 +18,20 @@ QUESTION = ("--question", "Who wrote it?", "--context", "Ada Lovelace wrote the 
 
 
 def test_an_export_says_what_it_made_and_nothing_of_jax_s(spawn: Spawn, tmp_path: Path) -> None:
-    options = ("--task", "qa", "--out", tmp_path / "qa", "--batch", "2", "--sequence", "24", "--precision", "bf16")
+    options = (
+        "--task",
+        "qa",
+        "--model",
+        "albert-seeded",
+        "--out",
+        tmp_path / "qa",
+        "--batch",
+        "2",
+        "--sequence",
+        "24",
+        "--precision",
+        "bf16",
+    )
     process = spawn("stablehlo", *options)
     stdout, stderr = process.communicate(timeout=250)
     assert process.returncode == 0, stderr
@@ -49,6 +62,7 @@ def test_inspect_says_until_when_it_can_be_read(invoke: Invoke, exported: Export
     assert result.exit_code == 0, result.stderr
     assert "  read by  jax, version 10: until 2026-12-17, jax of up to 6 months after 0.10.2" in result.stdout
     assert "  read by  stablehlo, version 1." in result.stdout
+    assert "  runs on  cpu, cuda, tpu" in result.stdout.splitlines()
     described = json.loads(invoke("inspect", exported("qa", "stablehlo"), "--json").stdout)
     (artifact,) = described["artifacts"]
     assert artifact["facts"]["readable"]["stablehlo"]["until"] == "2031-06-17"
@@ -74,9 +88,9 @@ def test_inspect_tells_what_a_tpu_would_take(exported: Exported) -> None:
 def test_files_that_artifacts_share_count_once(exported: Exported, tmp_path: Path) -> None:
     from albert_export.exporting import export
 
-    bundle = export("stablehlo", task="qa", out=tmp_path / "qa", parity=False)
+    bundle = export("stablehlo", model="albert-seeded", task="qa", out=tmp_path / "qa", parity=False)
     before = inspect_bundle(bundle)["size"]
-    bundle = export("stablehlo", task="qa", out=tmp_path / "qa", layers="unrolled", parity=False)
+    bundle = export("stablehlo", model="albert-seeded", task="qa", out=tmp_path / "qa", layers="unrolled", parity=False)
     description = inspect_bundle(bundle)
     added = sum(file["size"] for file in description["artifacts"][1]["files"] if "weights" not in file["path"])
     assert description["size"] == before + added
@@ -92,7 +106,7 @@ def test_files_that_artifacts_share_count_once(exported: Exported, tmp_path: Pat
     ],
 )
 def test_bad_options(invoke: Invoke, tmp_path: Path, args: tuple[str, ...], told: str) -> None:
-    result = invoke(*args, "--task", "qa", "--out", tmp_path / "qa")
+    result = invoke(*args, "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "qa")
     assert result.exit_code == 2
     assert told in error_line(result.stderr)
     assert not (tmp_path / "qa").exists()
@@ -100,7 +114,9 @@ def test_bad_options(invoke: Invoke, tmp_path: Path, args: tuple[str, ...], told
 
 def test_what_is_not_installed_is_named(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "libtpu", None)
-    result = invoke("stablehlo", "--task", "qa", "--out", tmp_path / "qa", "--aot", "tpu:v5e", "-q")
+    result = invoke(
+        "stablehlo", "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "qa", "--aot", "tpu:v5e", "-q"
+    )
     assert result.exit_code == 2
     assert "pip install 'albert-export[tpu]'" in error_line(result.stderr)
     assert not (tmp_path / "qa").exists()
@@ -111,8 +127,8 @@ def test_options_that_are_not_the_target_s(tmp_path: Path) -> None:
     from albert_export.exporting import export
 
     with pytest.raises(InputError, match="ONNX artifacts have one place for their weights"):
-        export("onnx", task="qa", out=tmp_path / "qa", embed_weights=True)
+        export("onnx", model="albert-seeded", task="qa", out=tmp_path / "qa", embed_weights=True)
     with pytest.raises(InputError, match="TFLite artifacts are not compiled ahead of time"):
-        export("tflite", task="qa", out=tmp_path / "qa", aot="tpu:v5e")
+        export("tflite", model="albert-seeded", task="qa", out=tmp_path / "qa", aot="tpu:v5e")
     with pytest.raises(UnknownNameError, match="aot must be one of tpu:v4"):
-        export("stablehlo", task="qa", out=tmp_path / "qa", aot="tpu:v5")
+        export("stablehlo", model="albert-seeded", task="qa", out=tmp_path / "qa", aot="tpu:v5")

@@ -23,7 +23,7 @@ def every_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("bundle") / "qa"
     for target, options in (("onnx", {}), ("savedmodel", {}), ("tflite", {}), ("tflite", {"precision": "int8"})):
-        export(target, task="qa", out=out, parity=False, **options)
+        export(target, model="albert-seeded", task="qa", out=out, parity=False, **options)
     return out
 
 
@@ -34,7 +34,9 @@ def test_an_export_says_what_it_made_and_nothing_of_tensorflow_s(
     spawn: Spawn, tmp_path: Path, target: str, file: str
 ) -> None:
     # As a process inherits it that was started by one with JAX in it.
-    process = spawn(target, "--task", "qa", "--out", tmp_path / "qa", TF_CPP_MIN_LOG_LEVEL="1")
+    process = spawn(
+        target, "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "qa", TF_CPP_MIN_LOG_LEVEL="1"
+    )
     stdout, stderr = process.communicate(timeout=200)
     assert process.returncode == 0, stderr
     assert f"{file}: {target} fp32, rolled layers" in stdout
@@ -52,7 +54,19 @@ def test_options_of_tflite_reach_the_export(invoke: Invoke, tmp_path: Path) -> N
     texts = tmp_path / "sentences.txt"
     texts.write_text("The ferry left at seven.\nWho repaired the clock?\n", encoding="utf-8")
     options = ("--precision", "int8", "--calibrate", texts, "--layers", "unrolled", "--batch", "1", "--sequence", "16")
-    result = invoke("tflite", "--task", "qa", "--out", tmp_path / "qa", *options, "--no-parity", "--json", "-q")
+    result = invoke(
+        "tflite",
+        "--task",
+        "qa",
+        "--model",
+        "albert-seeded",
+        "--out",
+        tmp_path / "qa",
+        *options,
+        "--no-parity",
+        "--json",
+        "-q",
+    )
     assert result.exit_code == 0, result.stderr
     (artifact,) = json.loads(result.stdout)["artifacts"]
     assert artifact["file"] == "tflite/model_int8_static_unrolled_b1_s16.tflite"
@@ -119,7 +133,7 @@ def test_bad_input_is_one_line_and_nothing_written(
     invoke: Invoke, tmp_path: Path, args: tuple[str, ...], told: str
 ) -> None:
     target, *options = args
-    result = invoke(target, "--task", "qa", "--out", tmp_path / "qa", *options)
+    result = invoke(target, "--task", "qa", "--model", "albert-seeded", "--out", tmp_path / "qa", *options)
     assert result.exit_code == 2, result.stdout
     assert told in error_line(result.stderr.splitlines()[-1] + "\n")
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
@@ -129,7 +143,9 @@ def test_calibration_texts_that_are_binary(invoke: Invoke, tmp_path: Path) -> No
     texts = tmp_path / "sentences.txt"
     texts.write_bytes(b"\x00\x01\xff\xfe")
     out = tmp_path / "qa"
-    result = invoke("tflite", "--task", "qa", "--out", out, "--precision", "int8", "--calibrate", texts)
+    result = invoke(
+        "tflite", "--task", "qa", "--model", "albert-seeded", "--out", out, "--precision", "int8", "--calibrate", texts
+    )
     assert result.exit_code == 2
     assert "must be a text file in UTF-8" in error_line(result.stderr)
     assert not out.exists()
@@ -146,7 +162,7 @@ def test_a_miss_keeps_the_old_bundle(
     before = (out / "manifest.json").read_bytes()
     strict = criteria.Criterion(0.0, 10.0, least_snr_db=200.0)
     monkeypatch.setitem(criteria.CRITERIA, "int8", strict)
-    result = invoke("tflite", "--task", "qa", "--out", out, "--precision", "int8", "-q")
+    result = invoke("tflite", "--task", "qa", "--model", "albert-seeded", "--out", out, "--precision", "int8", "-q")
     assert result.exit_code == 1
     assert "dB of at least 200" in error_line(result.stderr)
     assert (out / "manifest.json").read_bytes() == before

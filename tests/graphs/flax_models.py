@@ -15,7 +15,8 @@ from albert_export.checkpoints.safetensors_file import numpy_tensors
 from albert_export.models import flax_albert
 from albert_export.models.flax_loading import run_eager
 from albert_export.tasks import Task
-from tests.graphs.tf_models import TINY, inputs, signal_to_noise, worst_relative_error
+from tests.graphs.noise import signal_to_noise
+from tests.graphs.tf_models import TINY, inputs, worst_relative_error
 
 __all__ = ["SHAPES", "call", "eager_outputs", "inputs", "signal_to_noise", "tiny_model", "worst_relative_error"]
 

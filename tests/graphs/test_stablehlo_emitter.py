@@ -320,7 +320,7 @@ def test_libtpu_that_fails_is_told_in_one_line(model, emitted):
     def broken(chip):
         raise RuntimeError("INVALID_ARGUMENT: no such topology\nmore")
 
-    with pytest.raises(ExportError, match=r"received INVALID_ARGUMENT: no such topology$"):
+    with pytest.raises(ExportError, match=r"compile for tpu:v5e; received INVALID_ARGUMENT: no such topology; fix: "):
         compiled(model, emitted, broken, sizes={"batch": 1, "sequence": 12})
 
 

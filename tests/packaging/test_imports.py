@@ -160,7 +160,18 @@ def test_an_export_without_its_framework_names_the_extra_and_writes_nothing(
 ) -> None:
     out = bare.root / "out"
     main = "from albert_export.cli import main; main()"
-    done = bare.run("-c", main, target, "--task", "qa", "--out", str(out), ALBERT_EXPORT_CACHE=str(bare.root / "cache"))
+    done = bare.run(
+        "-c",
+        main,
+        target,
+        "--task",
+        "qa",
+        "--model",
+        "albert-seeded",
+        "--out",
+        str(out),
+        ALBERT_EXPORT_CACHE=str(bare.root / "cache"),
+    )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert f"pip install 'albert-export[{extra}]'" in done.stderr

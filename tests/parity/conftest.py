@@ -61,8 +61,8 @@ def write_checkpoint(
     write_sharded(directory, tensors)
     if tokenizer:
         for name in TOKENIZER_FILES:
-            if (builtin_directory() / name).is_file():
-                shutil.copyfile(builtin_directory() / name, directory / name)
+            if (builtin_directory("albert-seeded") / name).is_file():
+                shutil.copyfile(builtin_directory("albert-seeded") / name, directory / name)
     return directory
 
 

@@ -29,7 +29,7 @@ def config(**changes: Any) -> AlbertConfig:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    return load_tokenizer(builtin_directory())
+    return load_tokenizer(builtin_directory("albert-seeded"))
 
 
 def lengths(cases: tuple[Case, ...]) -> set[int]:

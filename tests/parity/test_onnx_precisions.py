@@ -46,6 +46,19 @@ def test_the_controls_fail_in_int8_and_their_healthy_twin_passes(
     assert report.ok is (control is unchanged), report.summary_table()
 
 
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_half_precisions_pass_are_explained_and_their_control_fails(
+    precision: str, bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path
+) -> None:
+    bundle = bundle_of(QA, precision=precision)
+    assert check_parity(bundle, model=checkpoint_of(QA)).ok
+    broken = check_parity(edited(bundle, tmp_path, mask_ignored), model=checkpoint_of(QA), explain=True)
+    assert not broken.ok
+    divergence = broken.artifacts[0].divergence
+    assert divergence is not None
+    assert divergence.place.startswith("layer")
+
+
 @pytest.mark.parametrize("task", [QA, "fill-mask"])
 def test_a_row_whose_answer_depends_on_its_neighbours_is_a_miss(
     task: str, bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path

@@ -221,7 +221,7 @@ def test_threads_are_not_settable(bundle: Bundle) -> None:
 
 
 def test_a_device_that_is_not_there(bundle: Bundle) -> None:
-    with pytest.raises(DeviceError, match="device cuda needs a NVIDIA GPU that JAX sees"):
+    with pytest.raises(DeviceError, match="device cuda needs an NVIDIA GPU that JAX sees"):
         load(bundle, device="cuda")
     with pytest.raises(DeviceError, match=r"device tpu needs a TPU that JAX sees.*albert-export\[tpu\]"):
         load(bundle, device="tpu")
