@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from albert_export.config import AlbertConfig
 from albert_export.models import torch_albert
+from albert_export.parity.eager_runtime import EagerRuntime
 from albert_export.pipelines import pipeline_class
-from albert_export.runtimes.protocol import Array, Runtime
 from albert_export.tasks import get_task
 from tools.mini.encoding import TEXT_LABELS, TOKEN_LABELS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from albert_export.models.torch_pretrained import AlbertPreTrainedModel
     from albert_export.pipelines import Pipeline
-    from albert_export.runtimes.input_checks import IntArray
+    from albert_export.runtimes.protocol import Array
     from albert_export.tokenization import AlbertTokenizerFast
     from tools.mini.model import MiniModel
 
@@ -27,47 +27,23 @@ if TYPE_CHECKING:
 LABELS = {"text-classification": TEXT_LABELS, "token-classification": TOKEN_LABELS}
 
 
-class EagerRuntime(Runtime):
-    """A torch model behind the protocol of the runtimes.
+def eager_runtime(model: AlbertPreTrainedModel, task: str, *, half: bool = False) -> EagerRuntime:
+    """Return a torch model behind the protocol of the runtimes.
 
     Args:
         model: A model of the product's own classes, for ``task``.
         task: The head's name.
         half: Whether matrices are multiplied in bfloat16: quicker, for curves and not for figures.
     """
+    model.eval()
+    row = get_task(task)
 
-    target: ClassVar[str] = "eager"
+    def compute(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+            outputs = model(**{name: torch.from_numpy(array) for name, array in inputs.items()}, return_dict=True)
+        return {spec.name: outputs[spec.name].float().numpy() for spec in row.outputs}
 
-    def __init__(self, model: AlbertPreTrainedModel, task: str, *, half: bool = False) -> None:
-        row = get_task(task)
-        super().__init__(
-            task=row,
-            config=model.config,
-            inputs=row.inputs,
-            outputs=row.outputs,
-            sizes={},
-            device="cpu",
-            reason="the eager model",
-        )
-        self._model = model.eval()
-        self._half = half
-
-    @classmethod
-    def open(cls, *arguments: Any, **options: Any) -> Self:
-        """Refuse: there is no artifact to open."""
-        raise NotImplementedError("the eager model is made, not opened")
-
-    def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self._half):
-            outputs = self._model(**{name: torch.from_numpy(array) for name, array in inputs.items()}, return_dict=True)
-        return {spec.name: outputs[spec.name].float().numpy() for spec in self.outputs}
-
-    def _release(self) -> None:
-        pass
-
-    def describe(self) -> dict[str, Any]:
-        """Say what runs."""
-        return {"target": self.target, "device": "cpu"}
+    return EagerRuntime(compute, task=row, config=model.config)
 
 
 def task_config(config: AlbertConfig, task: str) -> AlbertConfig:
@@ -133,5 +109,5 @@ def eager_pipeline(
     encoder = rounded_to_half({f"albert.{name}": tensor for name, tensor in model.albert.state_dict().items()})
     head = rounded_to_half(head_weights(model, task))
     return pipeline_class(task)(
-        EagerRuntime(product_model(encoder, head, model.config, task), task, half=half), tokenizer
+        eager_runtime(product_model(encoder, head, model.config, task), task, half=half), tokenizer
     )

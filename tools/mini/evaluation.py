@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tools.mini.metrics import entity_f1, exact_match, spearman, word_f1
+from albert_export.parity.metric_formulas import counts, exact_match, micro_f1, spearman, word_f1
 
 if TYPE_CHECKING:
     from albert_export.pipelines import Pipeline
@@ -73,7 +73,7 @@ def figures(task: str, pipeline: Pipeline[Any, Any, Any, Any], items: Sequence[I
         found = pipeline.run([pipeline.request({"text": item["text"]}) for item in items])
         own = [{(entity.start, entity.end, entity.label) for entity in entities} for entities in found]
         gold = [{(entity["start"], entity["end"], entity["label"]) for entity in item["entities"]} for item in items]
-        return {"entity_f1": 100 * entity_f1(own, gold)}
+        return {"entity_f1": 100 * micro_f1(np.asarray([counts(*pair) for pair in zip(own, gold, strict=True)]))}
     if task == "feature-extraction":
         options = pipeline.options(normalize=True)
         first, second = (
@@ -81,6 +81,6 @@ def figures(task: str, pipeline: Pipeline[Any, Any, Any, Any], items: Sequence[I
             for key in ("text", "text_pair")
         )
         cosines = [float(np.dot(one.vector, other.vector)) for one, other in zip(first, second, strict=True)]
-        return {"spearman": 100 * spearman(cosines, [float(item["score"]) for item in items])}
+        return {"spearman": 100 * spearman(np.asarray(cosines), np.asarray([float(item["score"]) for item in items]))}
     scores = item_scores(task, pipeline, items)
     return {name: 100 * float(np.mean([score[name] for score in scores])) for name in scores[0]}

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from albert_export.parity.metric_formulas import exact_match
 from tools.mini.data import items_of, tokenizer_in
-from tools.mini.eager import EagerRuntime, product_model
+from tools.mini.eager import eager_runtime, product_model
 from tools.mini.evaluation import FIGURE, figures, item_scores
-from tools.mini.metrics import exact_match
 from tools.mini.writing import held_out_path, read_items
 
 #: What the files have to reach: (task, split) -> least value of the task's first figure.
@@ -46,7 +46,7 @@ def pipeline_of(directory: Path, task: str) -> Any:
     config = AlbertConfig.from_json_file(directory / "config.json")
     head = directory / "heads" / f"{task}.safetensors"
     model = product_model(read(directory / "encoder.safetensors"), read(head) if head.exists() else {}, config, task)
-    return pipeline_class(task)(EagerRuntime(model, task), tokenizer_in(directory))
+    return pipeline_class(task)(eager_runtime(model, task), tokenizer_in(directory))
 
 
 def all_figures(directory: Path) -> dict[str, Any]:

@@ -12,18 +12,11 @@ from typing import Any
 from albert_export.checkpoints.writing import write_safetensors
 from albert_export.tasks import get_task
 from tools.mini.eager import head_weights, task_config
+from tools.mini.encoding import TASKS
 from tools.mini.model import MiniModel
 
 #: Tasks with a file in ``heads``.
-HEADS = (
-    "question-answering",
-    "token-classification",
-    "text-classification",
-    "multiple-choice",
-    "fill-mask",
-    "pretraining",
-    "feature-extraction",
-)
+HEADS = TASKS[:-1]
 #: Split of the worlds -> end of the file's name.
 SPLITS = {"held_out": "", "new_patterns": ".new-patterns"}
 

@@ -14,7 +14,6 @@ from tools.mini.eager import eager_pipeline, head_weights
 from tools.mini.evaluation import FIGURE, figures
 from tools.mini.figures import GATES, baseline_score, misses, parameter_count, pipeline_of
 from tools.mini.finishing import held_out_items, speed
-from tools.mini.metrics import entity_f1, exact_match, spearman, word_f1
 from tools.mini.model import MiniModel, mini_config
 from tools.mini.writing import HEADS, read_items, write_items, write_weights
 
@@ -32,36 +31,6 @@ def files(model, tmp_path_factory):
         (directory / name).write_bytes((vocabulary_directory() / name).read_bytes())
     write_weights(directory, model, {"fill-mask": {"held_out": {"top5": 61.5}}})
     return directory
-
-
-@pytest.mark.parametrize(
-    "answer, gold, exact, f1",
-    [
-        ("the flute", ["flute"], 1, 1),
-        ("The  Flute.", ["a flute"], 1, 1),
-        ("old flute", ["flute"], 0, 2 / 3),
-        ("flute", ["harp", "flute"], 1, 1),
-        ("drum", ["harp", "flute"], 0, 0),
-        ("", ["flute"], 0, 0),
-    ],
-)
-def test_answers_are_compared_as_squad_does(answer, gold, exact, f1):
-    assert exact_match(answer, gold) == exact
-    assert word_f1(answer, gold) == pytest.approx(f1)
-
-
-def test_entities_count_whole():
-    gold = [{(0, 3, "PER"), (5, 9, "LOC")}, set()]
-    assert entity_f1(gold, gold) == 1
-    assert entity_f1([{(0, 3, "PER"), (5, 8, "LOC")}, set()], gold) == 0.5
-    assert entity_f1([{(0, 3, "ORG"), (5, 9, "LOC")}, {(1, 2, "PER")}], gold) == pytest.approx(2 / 5)
-    assert entity_f1([set(), set()], [set(), set()]) == 1
-
-
-def test_rank_correlation():
-    assert spearman([1, 2, 3, 4], [10, 20, 25, 90]) == pytest.approx(1)
-    assert spearman([4, 3, 2, 1], [10, 20, 25, 90]) == pytest.approx(-1)
-    assert spearman([1, 1, 2, 2], [1, 2, 3, 4]) == pytest.approx(2 / 5**0.5)  # equal values share a rank
 
 
 @pytest.mark.parametrize("task", FIGURE)
