@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
-from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tools.mini.encoding import TASKS, Rows, encode_items, texts_of
+from tools.mini.encoding import TASKS, TEXT_LABELS, Rows, encode_items, texts_of
 
 if TYPE_CHECKING:
     from albert_export.tokenization import AlbertTokenizerFast
@@ -57,8 +57,20 @@ def items_of(task: str, split: str, count: int, seed: int, **options: Any) -> It
         paragraphs = ({"text": text} for text in worlds.sentences(split, count, seed, **options))
         return paragraphs if split != "train" else _with_written(paragraphs, seed)
     if task == "text-classification" and options.get("length") == "short":
-        return islice(filter(_says_it_plainly, worlds.generate(task, split, MOST_DRAWN * count, seed)), count)
+        return _balanced(filter(_says_it_plainly, worlds.generate(task, split, MOST_DRAWN * count, seed)), count)
     return iter(worlds.generate(task, split, count, seed, **options))
+
+
+def _balanced(items: Iterator[Mapping[str, Any]], count: int) -> Iterator[Mapping[str, Any]]:
+    """Yield ``count`` items, as many of each label: more than half of what is said plainly is neutral."""
+    most = -(-count // len(TEXT_LABELS))
+    taken: Counter[str] = Counter()
+    for item in items:
+        if taken[item["label"]] < most:
+            taken[item["label"]] += 1
+            yield item
+        if taken.total() == count:
+            return
 
 
 def _says_it_plainly(item: Mapping[str, Any]) -> bool:

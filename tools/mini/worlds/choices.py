@@ -10,7 +10,7 @@ from tools.mini.worlds import world as worlds
 from tools.mini.worlds.entities import Entity
 from tools.mini.worlds.patterns import Telling, render
 
-FACT_SHARE = 0.35
+FACT_SHARE = 0.2
 """How many items ask for a fact; the others ask how a story goes on."""
 
 
