@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -70,7 +70,8 @@ def _probe(destination: Path) -> None:
     """Raise what the system says when no file can be made here: filelock takes some of it for a reason to wait."""
     probe = building_path(destination)
     probe.mkdir()
-    probe.rmdir()
+    with suppress(FileNotFoundError):  # the next writer, at work by now, deleted it as a leftover
+        probe.rmdir()
 
 
 def _sign(path: Path) -> None:

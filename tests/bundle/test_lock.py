@@ -43,6 +43,23 @@ def test_a_second_process_fails_at_once_too(tmp_path: Path) -> None:
     assert Bundle.open(tmp_path / "qa").manifest.task == TASK
 
 
+def test_the_probe_of_a_refused_writer_may_be_deleted_as_a_leftover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers see it as well: they take the lock to put a bundle back that seems to be left half-exchanged."""
+    own = Path.rmdir
+
+    def rmdir(path: Path) -> None:
+        exchange.remove_leftovers(tmp_path / "qa")
+        own(path)
+
+    with writer_lock(tmp_path / "qa"):
+        monkeypatch.setattr(Path, "rmdir", rmdir)
+        with pytest.raises(ConflictError), writer_lock(tmp_path / "qa"):
+            pass
+    assert names(tmp_path) == []
+
+
 def test_a_writer_may_wait_for_another(tmp_path: Path) -> None:
     entered, leave = threading.Event(), threading.Event()
 
