@@ -32,12 +32,12 @@ LOOKS = {"held_out": 100, "new_patterns": 100}
 #: (task, length; None for the usual one) -> training items.
 COUNTS: Counts = {
     ("question-answering", "short"): 75_000,
-    ("question-answering", None): 75_000,
+    ("question-answering", None): 60_000,
     ("question-answering", "long"): 3_000,
-    ("token-classification", None): 40_000,
+    ("token-classification", None): 45_000,
     ("text-classification", "short"): 25_000,
-    ("text-classification", None): 70_000,
-    ("multiple-choice", None): 30_000,
+    ("text-classification", None): 90_000,
+    ("multiple-choice", None): 25_000,
     ("fill-mask", None): 22_000,
     ("pretraining", None): 24_000,
     ("feature-extraction", None): 20_000,

@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int64]
 #: Id of the full stop: the fifth of the user-defined signs, which follow the five special pieces.
 FULL_STOP = 9
 #: Part of the items that is learnt in batches of half the tokens.
-SMALL = 0.75
+SMALL = 0.4
 #: Items that are sorted by length together.
 POOL = 4096
 

@@ -33,8 +33,17 @@ PROCESSES = 2
 #: Texts that are drawn for each short one to classify, at most.
 MOST_DRAWN = 20
 _NEGATION = re.compile(r"\b(not|never|no|nothing|less|neither|but|far from)\b", re.IGNORECASE)
-#: Length of texts -> the part of the training over which its items are spread: short ones first, long ones last.
-SPELLS = {"short": (0.0, 0.6), "": (0.1, 1.0), "long": (0.5, 1.0)}
+#: Where the tasks begin before which the first questions are alone. A model that learns everything at once is content
+#: for long with what words alone tell of a question; one that begins with short texts and questions finds within two
+#: million tokens how to look an answer up, and keeps it.
+ALONE = 0.15
+#: (task, length of the texts) -> the part of the training over which its items are spread; the others from
+#: :data:`ALONE` to the end.
+SPELLS = {
+    ("question-answering", "short"): (0.0, 0.5),
+    ("text-classification", "short"): (ALONE, 0.6),
+    ("question-answering", "long"): (0.5, 1.0),
+}
 
 
 @cache
@@ -183,7 +192,7 @@ def load(paths: list[Path]) -> list[Rows]:
         with np.load(path) as stored:
             shard = {name: stored[name] for name in stored.files}
         parts.setdefault((task, length), []).append(shard)
-    return [_joined(task, shards, SPELLS.get(length, (0.0, 1.0))) for (task, length), shards in parts.items()]
+    return [_joined(task, shards, SPELLS.get((task, length), (ALONE, 1.0))) for (task, length), shards in parts.items()]
 
 
 def _joined(task: str, shards: list[Mapping[str, npt.NDArray[Any]]], spell: tuple[float, float]) -> Rows:

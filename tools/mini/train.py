@@ -42,7 +42,7 @@ class Training:
     seed: int = 5
     steps: int | None = None
     report: int = 50
-    look: int = 750
+    look: int = 1000
 
 
 def batches(data: Sequence[Rows], masker: Masker, training: Training) -> tuple[int, Iterator[Batch]]:
