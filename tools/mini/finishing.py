@@ -18,8 +18,8 @@ from tools.mini.writing import held_out_path, read_items, write_items
 
 #: Seed of the held-out sets.
 HELD_OUT_SEED = 2024
-#: Split -> items of each task.
-HELD_OUT = {"held_out": 300, "new_patterns": 150}
+#: Split -> items of each task: enough that half a point is five answers, and not one near tie.
+HELD_OUT = {"held_out": 1000, "new_patterns": 300}
 
 
 def held_out_items(task: str, split: str, count: int, tokenizer: Any) -> Iterator[Mapping[str, Any]]:
