@@ -83,8 +83,8 @@ class Criterion:
 #: Precision of an artifact -> its criterion. docs/parity.md tells how the figures were measured.
 CRITERIA = {
     "fp32": Criterion(noise_factor=4.0, scale_factor=1e-6),
-    "fp16": Criterion(4.0, 0.1, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.02),
-    "bf16": Criterion(4.0, 1.0, least_snr_db=15.0, least_cosine=0.98, most_flips=0.25, row_factor=0.3),
+    "fp16": Criterion(4.0, 0.5, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.02),
+    "bf16": Criterion(4.0, 2.0, least_snr_db=15.0, least_cosine=0.98, most_flips=0.25, row_factor=0.3),
     "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, most_flips=0.25, row_factor=0.2),
 }
 
@@ -95,6 +95,9 @@ EAGER = Criterion(noise_factor=8.0, scale_factor=1e-5)
 #: A decision taken otherwise is clear where its float64 margin is above this multiple of the root mean square of the
 #: error, or above its largest.
 _CLEAR = 6.0
+#: Rounding is not the same everywhere: the error of the scores beside a decision counts where it is larger than that of
+#: the whole output, up to this multiple of it, so that one place that is wrong does not excuse itself.
+_UNEVEN = 3.0
 
 
 def criterion_for(precision: str) -> Criterion:
@@ -108,6 +111,20 @@ def criterion_for(precision: str) -> Criterion:
     return CRITERIA[precision]
 
 
+@dataclass(frozen=True)
+class Flip:
+    """A decision that the artifact takes otherwise.
+
+    Attributes:
+        margin: Distance in float64 from the decision taken to the next best, in the unit of the output.
+        noise: Root mean square of the error of the scores beside those that were decided between, in the same unit; 0
+            where there are none.
+    """
+
+    margin: float
+    noise: float
+
+
 @dataclass
 class Pool:
     """The figures of one output over any number of batches.
@@ -119,7 +136,7 @@ class Pool:
         from_eager: max |artifact - eager fp32|; infinite likewise.
         worst_case: Case in which ``error`` was met.
         decisions: Decisions that the output was read for: labels, words, ends of spans.
-        flipped: float64 margin of each decision that the artifact takes otherwise, in the unit of the output.
+        flipped: The decisions that the artifact takes otherwise.
     """
 
     count: int = 0
@@ -128,7 +145,7 @@ class Pool:
     from_eager: float = 0.0
     worst_case: str = ""
     decisions: int = 0
-    flipped: list[float] = field(default_factory=list)
+    flipped: list[Flip] = field(default_factory=list)
     _squares: float = field(default=0.0, repr=False)
     _squared_errors: float = field(default=0.0, repr=False)
     _squares_got: float = field(default=0.0, repr=False)
@@ -183,8 +200,11 @@ class Pool:
         """Decisions taken otherwise whose float64 margin is well above the error: more than a tie."""
         if not self.flipped:
             return 0
-        margin = min(self.error, _CLEAR * math.sqrt(self._squared_errors / self.count))
-        return sum(each > margin for each in self.flipped)
+        noise = math.sqrt(self._squared_errors / self.count)
+        return sum(
+            flip.margin > min(self.error, _CLEAR * min(max(noise, flip.noise), _UNEVEN * noise))
+            for flip in self.flipped
+        )
 
     def add(self, other: Pool) -> None:
         """Take the figures of another pool in."""

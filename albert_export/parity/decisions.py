@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from albert_export.parity.criteria import Flip
 from albert_export.tasks import TensorSpec
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ _CHOSEN_ALONG = ("vocab_size", "num_labels", "choices")
 
 def compare_decisions(
     spec: TensorSpec, config: AlbertConfig, exact: Array, got: Array, real: Mask
-) -> tuple[int, list[float]]:
-    """Count the decisions of one batch, and return the float64 margin of each that the artifact takes otherwise.
+) -> tuple[int, list[Flip]]:
+    """Count the decisions of one batch, and return those that the artifact takes otherwise.
 
     A span's end is the token with the highest score among the real ones of its row; a word, a label or a choice the
     highest along the last axis; of several labels that may hold at once, each is a decision of its own, by its sign.
@@ -47,7 +48,9 @@ def compare_decisions(
         else:
             exact, got = exact[real], got[real]
         if last == "num_labels" and config.problem_type == "multi_label_classification":
-            return exact.size, np.abs(exact[(exact > 0) != (got > 0)]).tolist()
+            decided = ((exact > 0) != (got > 0))[..., None] & np.eye(exact.shape[-1], dtype=bool)
+            rows, labels = np.nonzero(decided.any(-1))
+            return exact.size, _flips(np.abs(exact[rows, labels]), exact[rows], got[rows], decided[rows, labels])
     else:
         return 0, []
     if exact.shape[-1] < 2 or not exact.size:
@@ -57,4 +60,21 @@ def compare_decisions(
     if not flipped.any():
         return best.size, []
     two = np.sort(exact[flipped], axis=-1)[..., -2:]
-    return best.size, (two[..., 1] - two[..., 0]).tolist()
+    entries = np.arange(exact.shape[-1])
+    decided = (entries == best[flipped, None]) | (entries == theirs[flipped, None])
+    return best.size, _flips(two[..., 1] - two[..., 0], exact[flipped], got[flipped], decided)
+
+
+def _flips(margins: Array, exact: Array, got: Array, decided: Mask) -> list[Flip]:
+    """Return the flips of some decisions; their noise is that of the scores beside those that were decided between.
+
+    Args:
+        margins: ``[N]``.
+        exact: The scores of each, ``[N,C]``; infinite where there is none.
+        got: The artifact's.
+        decided: True at the scores whose order, or sign, flipped: their errors are what is to be explained.
+    """
+    beside = np.isfinite(exact) & ~decided
+    errors = np.subtract(got, exact, where=beside, out=np.zeros(exact.shape))
+    noise = np.sqrt((errors**2).sum(-1) / np.maximum(beside.sum(-1), 1))
+    return [Flip(*pair) for pair in zip(margins.tolist(), noise.tolist(), strict=True)]

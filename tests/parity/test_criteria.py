@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from albert_export.errors import UnknownNameError
-from albert_export.parity.criteria import CRITERIA, Criterion, Pool, criterion_for, measure
+from albert_export.parity.criteria import CRITERIA, Criterion, Flip, Pool, criterion_for, measure
 
 EVERYWHERE = np.ones((2, 3), dtype=bool)
 
@@ -97,10 +97,21 @@ def test_a_lower_precision_is_judged_by_its_energy_direction_and_decisions() -> 
     noisy = measure("noisy", exact, exact, exact + 0.2 * generator.standard_normal(exact.shape), np.ones(50, bool))
     assert noisy.error < criterion.limit(noisy)
     assert not criterion.passes(noisy)
-    near.flipped = [near.error / 2]  # a tie: either answer is as good
+    near.flipped = [Flip(near.error / 2, 0.0)]  # a tie: either answer is as good
     assert criterion.passes(near)
-    near.flipped = [near.error * 1.5]
+    near.flipped = [Flip(near.error * 1.5, 0.0)]
     assert not criterion.passes(near)
+
+
+def test_a_flip_is_clear_by_the_noise_around_it_up_to_three_times_that_of_the_output() -> None:
+    exact = np.random.default_rng(5).standard_normal((50, 40))
+    errors = np.full_like(exact, 0.1)
+    errors[0, 0] = 10.0  # largest: no margin of this test is above it
+    pool = measure("case", exact, exact, exact + errors, np.ones(50, bool))
+    noise = float(np.sqrt((errors**2).mean()))
+    for around, clear_from in ((0.0, 6.0), (0.5, 6.0), (2.0, 12.0), (50.0, 18.0)):
+        pool.flipped = [Flip(clear_from * noise * side, around * noise) for side in (0.99, 1.01)]
+        assert pool.clear_flips == 1
 
 
 @pytest.mark.parametrize("spoil", [lambda x: 0.5 * x, lambda x: -x, np.zeros_like])
@@ -143,9 +154,9 @@ def test_too_many_flips_are_a_miss_however_near_they_were() -> None:
     criterion = criterion_for("int8")
     exact = np.random.default_rng(4).standard_normal((50, 40))
     pool = measure("case", exact, exact, exact + 0.01, np.ones(50, bool))
-    pool.decisions, pool.flipped = 100, [0.0] * 25
+    pool.decisions, pool.flipped = 100, [Flip(0.0, 0.0)] * 25
     assert criterion.passes(pool)
-    pool.flipped = [0.0] * 26
+    pool.flipped = [Flip(0.0, 0.0)] * 26
     assert not criterion.passes(pool)
 
 

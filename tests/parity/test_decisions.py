@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from albert_export import AlbertConfig
+from albert_export.parity.criteria import Flip
 from albert_export.parity.decisions import compare_decisions
 from albert_export.tasks import TensorSpec, get_task
 
@@ -39,7 +40,9 @@ def test_equal_outputs_flip_nothing_and_a_changed_one_flips_with_its_margin(task
     row = got.reshape(-1, shape[-1])[0]
     second, best = np.sort(row)[-2:]
     row[row.argmin()] = best + 1.0
-    assert compare_decisions(spec, CONFIG, exact, got, real) == (count, [pytest.approx(best - second)])
+    count, flipped = compare_decisions(spec, CONFIG, exact, got, real)
+    assert [flip.margin for flip in flipped] == [pytest.approx(best - second)]
+    assert flipped[0].noise == 0.0
 
 
 def test_what_the_mask_hides_is_not_chosen() -> None:
@@ -48,13 +51,19 @@ def test_what_the_mask_hides_is_not_chosen() -> None:
     real = np.array([[True, True, False], [True, True, False], [False, False, False]])
     assert compare_decisions(output("question-answering"), CONFIG, exact, got, real) == (2, [])
     real[1, 2] = True
-    assert compare_decisions(output("question-answering"), CONFIG, exact, got, real) == (2, [2.0])
+    assert compare_decisions(output("question-answering"), CONFIG, exact, got, real) == (2, [Flip(2.0, 0.0)])
 
 
 def test_each_of_several_labels_is_a_decision_by_its_sign() -> None:
     config = AlbertConfig(num_labels=3, problem_type="multi_label_classification")
     exact, got = np.array([[1.0, -0.5, 0.25]]), np.array([[2.0, 0.1, -0.1]])
-    assert compare_decisions(output("text-classification"), config, exact, got, np.array([True])) == (3, [0.5, 0.25])
+    count, flipped = compare_decisions(output("text-classification"), config, exact, got, np.array([True]))
+    assert (count, [flip.margin for flip in flipped]) == (3, [0.5, 0.25])
+    # The errors are 1, 0.6 and 0.35: each label's noise is that of the two others.
+    assert [flip.noise for flip in flipped] == [
+        pytest.approx(((1 + 0.35**2) / 2) ** 0.5),
+        pytest.approx(((1 + 0.6**2) / 2) ** 0.5),
+    ]
 
 
 @pytest.mark.parametrize(
