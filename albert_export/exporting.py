@@ -426,14 +426,20 @@ def _prove(
         if proven.target == artifact.target:
             writer.put_artifact(dataclasses.replace(proven, parity=report.for_artifact(proven.file)))
     if not report.ok:
-        rejected = writer.reject()
-        # Older artifacts of the target are proven again, and one of them may be the one that differs.
-        missed = " and ".join(
-            [result.file for result in report.artifacts if not result.ok]
-            or [f"the eager {FRAMEWORKS[eager.framework].title} model" for eager in report.eager if not eager.ok]
-        )
-        raise ParityError(
-            f"{missed} must compute what the eager model computes",
-            received=report.worst(),
-            fix=f"read {rejected}/parity/report.md; the old bundle stays as it was",
-        )
+        raise _miss(report, artifact.file, writer.reject())
+
+
+def _miss(report: ParityReport, new: str, rejected: Path) -> ParityError:
+    """Return the error of a miss: older artifacts of the target are proven again, and one of them may have missed."""
+    files = [result.file for result in report.artifacts if not result.ok]
+    missed = [file if file == new else f"{file}, which the bundle held before," for file in files]
+    if not missed:
+        missed = [f"the eager {FRAMEWORKS[eager.framework].title} model" for eager in report.eager if not eager.ok]
+    older = [file for file in files if file != new]
+    received = report.worst()
+    fix = f"read {rejected}/parity/report.md; the old bundle stays as it was"
+    if older:
+        fix = f"first export {' and '.join(older)} again, or export {new} into another directory; {fix}"
+        if new not in files:
+            received = f"{received}; the new {new} passes"
+    return ParityError(f"{' and '.join(missed)} must compute what the eager model computes", received=received, fix=fix)
