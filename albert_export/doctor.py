@@ -19,9 +19,8 @@ from typing import Any, Literal
 
 from albert_export._machine import Machine, describe_machine
 from albert_export._version import __version__
+from albert_export.errors import DISTRIBUTION, install_command
 from albert_export.targets import TARGETS, Target
-
-DISTRIBUTION = "albert-export"
 
 Verb = Literal["export", "run", "prove"]
 
@@ -255,7 +254,7 @@ def _ability(target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]]
     lacking = [package for packages in needed.values() for package in packages if package.state != "ok"]
     fix = None
     if lacking:
-        upgrade = "--upgrade " if any(package.state == "too old" for package in lacking) else ""
+        upgrade = any(package.state == "too old" for package in lacking)
         broken = [package.name for package in lacking if package.state == "broken"]
         # The CPU build must not be installed over the GPU build, which serves as well.
         gpu = any(package.name == "onnxruntime-gpu" for package in lacking)
@@ -264,7 +263,7 @@ def _ability(target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]]
             for extra, packages in needed.items()
             if any(package.state != "ok" for package in packages)
         ]
-        fix = f"pip install {upgrade}'{DISTRIBUTION}[{','.join(extras)}]'"
+        fix = install_command(*extras, upgrade=upgrade)
         if broken:
             fix = f"pip install --force-reinstall {' '.join(broken)}"
     return Ability(target.name, verb, not lacking, tuple(package.name for package in lacking), fix)
@@ -304,7 +303,7 @@ def _hints(machine: Machine, packages: Iterable[Package]) -> Iterable[Problem]:
         elif "CUDAExecutionProvider" not in providers:
             yield Problem(
                 f"{machine.gpus[0]} is there, and {package.name} {package.installed} runs on the CPU alone",
-                f"pip uninstall --yes {package.name} && pip install '{DISTRIBUTION}[gpu]'",
+                f"pip uninstall --yes {package.name} && {install_command('gpu')}",
             )
 
 
