@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -19,11 +20,10 @@ from typing import Any, Literal
 
 from albert_export._machine import Machine, describe_machine
 from albert_export._version import __version__
+from albert_export.errors import DISTRIBUTION, install_command
 from albert_export.targets import TARGETS, Target
 
-DISTRIBUTION = "albert-export"
-
-Verb = Literal["export", "run", "prove"]
+Verb = Literal["export", "run", "prove", "compile"]
 
 #: Distributions that all install into one folder, by the one that the extras ask for: any of them serves. Two of them
 #: overwrite each other's files, and removing either leaves a torn package that imports and has no attributes.
@@ -40,6 +40,9 @@ BUILDS: Mapping[str, tuple[str, ...]] = {
     ),
     "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-rocm", "tf-nightly"),
 }
+
+#: Distributions that have no build for other systems.
+LINUX_ONLY = ("libtpu",)
 
 _PROBE_SECONDS = 120
 
@@ -71,7 +74,8 @@ class Ability:
 
     Attributes:
         target: Name of the target.
-        verb: ``export`` it, ``run`` it, or ``prove`` it by a parity check.
+        verb: ``export`` it, ``run`` it, ``prove`` it by a parity check, or ``compile`` it ahead of time for a
+            processor that need not be there (``--aot``).
         able: Everything it needs is there.
         needs: Packages that are missing, too old or broken.
         fix: The command that mends it, or None.
@@ -125,7 +129,9 @@ def examine(installed: Callable[[str], str | None] | None = None) -> Diagnosis:
     """
     installed = installed or installed_version
     extras = _extras()
-    wanted = {extra: _requirements(extras, extra) for target in TARGETS for extra in _needs(target)["prove"]}
+    wanted = {
+        extra: _requirements(extras, extra) for target in TARGETS for extra in itertools.chain(*_needs(target).values())
+    }
     requirements = sorted({requirement for group in wanted.values() for requirement in group})
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         packages = tuple(pool.map(lambda requirement: _examine_package(requirement, installed), requirements))
@@ -157,11 +163,14 @@ def installed_version(distribution: str) -> str | None:
 
 def _needs(target: Target) -> dict[Verb, tuple[str, ...]]:
     """What can be done with a target -> the extras it takes."""
-    return {
+    needs: dict[Verb, tuple[str, ...]] = {
         "export": (target.build_extra,),
         "run": (target.run_extra,),
         "prove": target.proof_extras,
     }
+    if target.compile_extra is not None:
+        needs["compile"] = (target.build_extra, target.compile_extra)
+    return needs
 
 
 def _extras() -> dict[str, list[str]]:
@@ -255,7 +264,7 @@ def _ability(target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]]
     lacking = [package for packages in needed.values() for package in packages if package.state != "ok"]
     fix = None
     if lacking:
-        upgrade = "--upgrade " if any(package.state == "too old" for package in lacking) else ""
+        upgrade = any(package.state == "too old" for package in lacking)
         broken = [package.name for package in lacking if package.state == "broken"]
         # The CPU build must not be installed over the GPU build, which serves as well.
         gpu = any(package.name == "onnxruntime-gpu" for package in lacking)
@@ -264,9 +273,11 @@ def _ability(target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]]
             for extra, packages in needed.items()
             if any(package.state != "ok" for package in packages)
         ]
-        fix = f"pip install {upgrade}'{DISTRIBUTION}[{','.join(extras)}]'"
+        fix = install_command(*extras, upgrade=upgrade)
         if broken:
             fix = f"pip install --force-reinstall {' '.join(broken)}"
+        if any(package.name in LINUX_ONLY for package in lacking) and sys.platform != "linux":
+            fix = f"on Linux, {fix}"
     return Ability(target.name, verb, not lacking, tuple(package.name for package in lacking), fix)
 
 
@@ -304,8 +315,12 @@ def _hints(machine: Machine, packages: Iterable[Package]) -> Iterable[Problem]:
         elif "CUDAExecutionProvider" not in providers:
             yield Problem(
                 f"{machine.gpus[0]} is there, and {package.name} {package.installed} runs on the CPU alone",
-                f"pip uninstall --yes {package.name} && pip install '{DISTRIBUTION}[gpu]'",
+                f"pip uninstall --yes {package.name} && {install_command('gpu')}",
             )
+
+
+def _compiled_for(name: str) -> tuple[str, ...]:
+    return next(target.compiled_for for target in TARGETS if target.name == name)
 
 
 def render(diagnosis: Diagnosis) -> str:
@@ -321,7 +336,8 @@ def render(diagnosis: Diagnosis) -> str:
     ]
     for ability in diagnosis.abilities:
         state = "yes" if ability.able else f"no: needs {', '.join(ability.needs)}; fix: {ability.fix}"
-        lines.append(f"{ability.verb} {ability.target}: {state}")
+        processors = f" for {', '.join(_compiled_for(ability.target))}" if ability.verb == "compile" else ""
+        lines.append(f"{ability.verb} {ability.target}{processors}: {state}")
     lines.append("")
     for package in diagnosis.packages:
         facts = ", ".join(

@@ -25,6 +25,29 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+#: Name of the installed package.
+DISTRIBUTION = "albert-export"
+
+
+def install_command(*extras: str, upgrade: bool = False) -> str:
+    """Return the command that brings extras, as the fix of an error.
+
+    The name needs no package index: pip adds the extras to the package that is installed, one from a checkout too. A
+    checkout that is only on the path has to be installed first.
+
+    Args:
+        extras: Names of extras.
+        upgrade: Whether packages that are too old may be there.
+    """
+    import importlib.metadata
+
+    try:
+        importlib.metadata.version(DISTRIBUTION)
+        name, where = DISTRIBUTION, ""
+    except importlib.metadata.PackageNotFoundError:
+        name, where = ".", " in the checkout"
+    return f"pip install {'--upgrade ' if upgrade else ''}'{name}[{','.join(extras)}]'{where}"
+
 
 class AlbertExportError(Exception):
     """A user error, told in one line: the rule, what was received, the fix.
@@ -122,7 +145,7 @@ class MissingDependencyError(AlbertExportError, ImportError):
         self.extra = extra
         super().__init__(
             f"{needed_for} needs the package {package}, which is not installed",
-            fix=f"pip install 'albert-export[{extra}]'{'' if otherwise is None else f', or {otherwise}'}",
+            fix=f"{install_command(extra)}{'' if otherwise is None else f', or {otherwise}'}",
         )
 
 

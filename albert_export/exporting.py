@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from albert_export import _interrupts
 from albert_export._imports import resolve
 from albert_export.bundle import Artifact, Bundle, BundleWriter
 from albert_export.bundle.filesystem import link_or_copy
-from albert_export.calibration import calibration_inputs, calibration_texts
 from albert_export.checkpoints import Checkpoint, open_checkpoint
-from albert_export.errors import InputError, ParityError, UnknownNameError
+from albert_export.export_files import put_shared_files, vocabulary_for
+from albert_export.export_options import (
+    check_by_part,
+    check_data,
+    fixed_sizes,
+    inputs_to_calibrate_on,
+    one_of,
+    own_options,
+    texts_to_calibrate_on,
+)
+from albert_export.export_proof import prove, remove_reports
 from albert_export.parts import check_parts
 from albert_export.readers import Reader, choose_reader, reader_layers, reader_sizes
-from albert_export.targets import FRAMEWORKS, PRECISIONS, Target, check_precision, check_target_opset, get_target
-from albert_export.tasks import Task, get_task
-
-if TYPE_CHECKING:
-    from albert_export.parity import ParityReport
-    from albert_export.tokenization import AlbertTokenizerFast, AlbertWordPieceTokenizer
+from albert_export.targets import FRAMEWORKS, PRECISIONS, check_precision, check_target_opset, get_target
+from albert_export.tasks import get_task
 
 #: Letter of each axis in the file name of an artifact with fixed sizes.
 _AXIS_LETTERS = {"batch": "b", "choices": "n", "sequence": "s"}
-
-#: Runtimes count elements in 32 bits in places; no machine runs a larger batch.
-_LARGEST_SIZE = 2**31 - 1
-
-#: Vocabularies that are taken over even where the fast tokenizer does not need them: other languages' readers do.
-_VOCABULARIES = ("spiece.model", "vocab.txt")
 
 
 def export(
@@ -114,13 +110,13 @@ def export(
     target_row, task_row = get_target(target), get_task(task)
     precision = check_precision(target_row, precision)
     reader = None if compat is None else choose_reader(target_row.readers, compat, task_row.name)
-    layers = _one_of("layers", layers if reader is None else reader_layers(reader, layers), target_row.layers)
+    layers = one_of("layers", layers if reader is None else reader_layers(reader, layers), target_row.layers)
     if opset is not None:
         check_target_opset(opset, target_row.opsets)
-    texts = _texts(target_row, precision, calibrate)
-    options: dict[str, Any] = _own_options(target_row, embed_weights, aot)
+    texts = texts_to_calibrate_on(target_row, precision, calibrate)
+    options: dict[str, Any] = own_options(target_row, embed_weights, aot)
     if quantize is not None:
-        _check_by_part(target_row, precision)
+        check_by_part(target_row, precision)
         options["parts"] = check_parts(quantize)
     if isinstance(model, Checkpoint):
         checkpoint = model
@@ -134,11 +130,11 @@ def export(
             token=token,
             progress=progress,
         )
-    _check_data(data, max_drop, parity, checkpoint, task_row)
+    check_data(data, max_drop, parity, checkpoint, task_row)
     if reader is not None:
         longest = checkpoint.config.max_position_embeddings
         batch, sequence = reader_sizes(reader, task_row.name, batch=batch, sequence=sequence, longest=longest)
-    sizes = _sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
+    sizes = fixed_sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
     emit = resolve(target_row.emitter)
     framework = FRAMEWORKS[target_row.framework]
     load_eager = resolve(f"{framework.module}:load_eager")  # the framework itself is wanted from here on only
@@ -150,13 +146,13 @@ def export(
 
     say(f"checkpoint {checkpoint.source_name}: {len(checkpoint.weight_files)} weight file(s)")
     with BundleWriter(out, task=task_row.name, source=checkpoint.source) as writer:
-        tokenizer = _put_shared_files(writer, checkpoint, task_row, say)
+        tokenizer = put_shared_files(writer, checkpoint, task_row, say)
         if opset is not None:
             options["opset"] = opset
         if texts is not None:
-            options["calibration"] = _calibration(texts, tokenizer, task_row, sizes)
+            options["calibration"] = inputs_to_calibrate_on(texts, tokenizer, task_row, sizes)
         if reader is not None:
-            options |= {"reader": reader, "vocabulary": _vocabulary(writer.directory, reader)}
+            options |= {"reader": reader, "vocabulary": vocabulary_for(writer.directory, reader)}
         eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
         if fresh:
             say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
@@ -201,9 +197,9 @@ def export(
             },
         )
         writer.put_artifact(artifact)
-        _remove_reports(writer)
+        remove_reports(writer)
         if parity:
-            _prove(
+            prove(
                 writer,
                 artifact,
                 checkpoint,
@@ -221,40 +217,6 @@ def _silent(_: str) -> None:
     """Take a line of progress that nobody asked for."""
 
 
-def _one_of(kind: str, chosen: str | None, allowed: tuple[str, ...]) -> str:
-    if chosen is None:
-        return allowed[0]
-    if chosen not in allowed:
-        raise UnknownNameError(kind, chosen, allowed)
-    return chosen
-
-
-def _sizes(task: Task, checkpoint: Checkpoint, chosen: Mapping[str, int | None]) -> dict[str, int | None]:
-    """Return the fixed size, or None, of each of the task's dynamic axes."""
-    sizes: dict[str, int | None] = dict.fromkeys(task.dynamic_axes)
-    for axis, size in chosen.items():
-        if size is None:
-            continue
-        if axis not in sizes:
-            raise InputError(f"{task.name} has no axis {axis}", received=f"{axis}={size}", fix=f"leave out {axis}")
-        if type(size) is not int or not 1 <= size <= _LARGEST_SIZE:
-            raise InputError(
-                f"{axis} must be a whole number from 1 to {_LARGEST_SIZE}",
-                received=size,
-                fix=f"leave {axis} out for any",
-            )
-        sizes[axis] = size
-    longest = checkpoint.config.max_position_embeddings
-    sequence = sizes["sequence"]
-    if sequence is not None and sequence > longest:
-        raise InputError(
-            f"sequence must be at most max_position_embeddings, which is {longest}",
-            received=sequence,
-            fix=f"choose a size up to {longest}, or leave sequence out for any",
-        )
-    return sizes
-
-
 def _form(
     precision: str,
     layers: str,
@@ -270,170 +232,3 @@ def _form(
     for_reader = "" if reader is None else f"_{reader.name.replace('-', '_')}"
     inside = "_embedded" if embedded else ""
     return f"{PRECISIONS[precision]}{static}{unrolled}{fixed}{for_reader}{inside}"
-
-
-def _own_options(target: Target, embed_weights: bool, aot: str | None) -> dict[str, Any]:
-    """Return the emitter's options that only some targets have."""
-    if embed_weights and not target.embeds:
-        raise InputError(
-            f"{target.title} artifacts have one place for their weights", received="embed_weights", fix="leave it out"
-        )
-    if aot is not None and not target.compiled_for:
-        raise InputError(
-            f"{target.title} artifacts are not compiled ahead of time", received=f"aot={aot}", fix="leave it out"
-        )
-    if aot is not None and aot not in target.compiled_for:
-        raise UnknownNameError("aot", aot, target.compiled_for)
-    return {**({"embed_weights": True} if embed_weights else {}), **({} if aot is None else {"aot": aot})}
-
-
-def _check_data(
-    data: str | os.PathLike[str] | None, max_drop: float | None, parity: bool, checkpoint: Checkpoint, task: Task
-) -> None:
-    """Read the data before anything is traced, so that a file which is not there shows at once."""
-    if parity:
-        from albert_export.parity.data import check_drop, choose_data
-
-        check_drop(max_drop)
-        choose_data(data, checkpoint.source, task)
-    elif data is not None or max_drop is not None:
-        raise InputError(
-            "data and max_drop serve parity", received="an export without parity", fix="leave them out, or leave it in"
-        )
-
-
-def _check_by_part(target: Target, precision: str) -> None:
-    if precision in target.by_part:
-        return
-    possible = " or ".join(target.by_part)
-    raise InputError(
-        f"parts are chosen for {target.title} artifacts in {possible}"
-        if possible
-        else f"{target.title} artifacts have one precision for all parts",
-        received=f"parts for {precision}",
-        fix=f"choose {possible}, or leave quantize out" if possible else "leave quantize out",
-    )
-
-
-def _texts(target: Target, precision: str, calibrate: str | os.PathLike[str] | None) -> list[str] | None:
-    if calibrate is None:
-        return None
-    if precision not in target.calibrated:
-        possible = " or ".join(target.calibrated)
-        raise InputError(
-            f"calibration texts serve {target.title} artifacts in {possible}"
-            if possible
-            else f"{target.title} artifacts have nothing to calibrate",
-            received=f"calibration texts for {precision}",
-            fix=f"choose {possible}, or leave them out" if possible else "leave them out",
-        )
-    return calibration_texts(calibrate)
-
-
-def _calibration(
-    texts: list[str], tokenizer: Any | None, task: Task, sizes: Mapping[str, int | None]
-) -> list[dict[str, Any]]:
-    if tokenizer is None:
-        raise InputError(
-            "calibration needs the checkpoint's tokenizer",
-            received="a checkpoint without one",
-            fix="put its tokenizer files beside the weights, or leave calibration out",
-        )
-    return calibration_inputs(texts, tokenizer=tokenizer, task=task, sizes=sizes)
-
-
-def _put_shared_files(
-    writer: BundleWriter, checkpoint: Checkpoint, task: Task, say: Callable[[str], None]
-) -> AlbertTokenizerFast | AlbertWordPieceTokenizer | None:
-    """Write the configuration and the tokenizer, which all artifacts of the bundle share; return the tokenizer."""
-    from albert_export.tokenization import has_tokenizer, load_tokenizer
-
-    config = checkpoint.config.copy()
-    config.architectures = [task.torch_class]
-    # Weights of an artifact have the artifact's precision; what the checkpoint was stored in would mislead a reader.
-    config.torch_dtype = "float32"
-    # Written by other tools: often an absolute path on the machine of whoever saved the checkpoint.
-    config.extra.pop("_name_or_path", None)
-    config.save_pretrained(writer.directory)
-    names = ["config.json"]
-    tokenizer = None
-    if has_tokenizer(checkpoint.directory):
-        tokenizer = load_tokenizer(checkpoint.directory, config=config)
-        names += [os.path.relpath(path, writer.directory) for path in tokenizer.save_pretrained(writer.directory)]
-        for name in _VOCABULARIES:
-            if name not in names and (checkpoint.directory / name).is_file():
-                shutil.copyfile(checkpoint.directory / name, writer.path_for_new_file(name))
-                names.append(name)
-    else:
-        say("warning: the checkpoint has no tokenizer: the bundle runs on token ids, but not on text")
-    for record in writer.previous.files if writer.previous else ():
-        if record.path not in names:
-            writer.remove(record.path)  # of a tokenizer that the checkpoint no longer has
-    for name in names:
-        writer.put_file(name)
-    return tokenizer
-
-
-def _vocabulary(directory: Path, reader: Reader) -> Path:
-    """Return the vocabulary that a reader which tokenises by itself is given."""
-    for name in _VOCABULARIES:
-        if (directory / name).is_file():
-            return directory / name
-    raise InputError(
-        f"{reader.title} tokenises with the checkpoint's {' or '.join(_VOCABULARIES)}",
-        received="a checkpoint without either",
-        fix="put its vocabulary beside the weights, or leave compat out",
-    )
-
-
-def _remove_reports(writer: BundleWriter) -> None:
-    # A report of the artifact that is being replaced would speak of something that is gone.
-    from albert_export.parity import REPORT_FILES
-
-    for name in REPORT_FILES:
-        writer.remove(name)
-
-
-def _prove(
-    writer: BundleWriter,
-    artifact: Artifact,
-    checkpoint: Checkpoint,
-    *,
-    allow_random_head: bool,
-    say: Callable[[str], None],
-    data: str | os.PathLike[str] | None,
-    max_drop: float | None,
-) -> None:
-    from albert_export.parity import check_parity, write_reports
-
-    say(f"parity: {artifact.file} against the eager model in float64")
-    candidate = writer.candidate()
-    older = [each.file for each in candidate.manifest.artifacts if each.target == artifact.target]
-    older.remove(artifact.file)
-    if older:
-        say(f"parity: with it again {', '.join(older)}, which the bundle holds already")
-    report: ParityReport = check_parity(
-        candidate,
-        model=checkpoint,
-        targets=[artifact.target],
-        allow_random_head=allow_random_head,
-        data=data,
-        max_drop=max_drop,
-        progress=say,
-    )
-    write_reports(report, writer.directory)
-    for proven in writer.candidate().manifest.artifacts:
-        if proven.target == artifact.target:
-            writer.put_artifact(dataclasses.replace(proven, parity=report.for_artifact(proven.file)))
-    if not report.ok:
-        rejected = writer.reject()
-        # Older artifacts of the target are proven again, and one of them may be the one that differs.
-        missed = " and ".join(
-            [result.file for result in report.artifacts if not result.ok]
-            or [f"the eager {FRAMEWORKS[eager.framework].title} model" for eager in report.eager if not eager.ok]
-        )
-        raise ParityError(
-            f"{missed} must compute what the eager model computes",
-            received=report.worst(),
-            fix=f"read {rejected}/parity/report.md; the old bundle stays as it was",
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -125,6 +126,9 @@ def random_weights_notice(names: Iterable[str]) -> str:
 
 _WIDTH = 100
 
+#: Stands for a space at which no line is broken.
+_FIXED = "\N{NO-BREAK SPACE}"
+
 #: Kind of source -> how it is told to a person. The built-in model is a seeded one until a trained one takes its place.
 _KINDS = {"directory": "the directory", "hub": "the hub's", "builtin": "the built-in model"}
 
@@ -147,6 +151,14 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
             f"{human_size(sharing['unique_parameter_bytes'])} of unique parameters; "
             f"rest of the file {human_size(sharing['rest_bytes'])}"
         )
+    beside = [record for record in artifact["files"] if record["path"] != artifact["file"]]
+    if beside:
+        folder = posixpath.dirname(artifact["file"])
+        listed = ", ".join(
+            f"{posixpath.relpath(record['path'], folder)} {human_size(record['size'])}".replace(" ", _FIXED)
+            for record in beside
+        )
+        yield from _wrapped(listed, "  with     ", "           ")
     fresh = artifact["facts"].get("fresh_weights")
     if fresh:
         yield f"  RANDOM   {random_weights_notice(fresh)}"
@@ -154,10 +166,8 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
     if operators:
         by_count = sorted(operators.items(), key=lambda item: (-item[1], item[0]))
         # A name and its number stay on one line.
-        listed = ", ".join(f"{name}\N{NO-BREAK SPACE}{count}" for name, count in by_count)
-        text = f"{sum(operators.values())} operators: {listed}"
-        lines = textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-        yield from (line.replace("\N{NO-BREAK SPACE}", " ") for line in lines)
+        listed = ", ".join(f"{name}{_FIXED}{count}" for name, count in by_count)
+        yield from _wrapped(f"{sum(operators.values())} operators: {listed}", "  ", "    ")
     versions = ", ".join(f"{package} {version}" for package, version in artifact["versions"].items())
     yield f"  made by  {versions}"
     if "platforms" in artifact["facts"]:
@@ -168,6 +178,11 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
     if "aot" in artifact["facts"]:
         yield from _render_aot(artifact["facts"]["aot"])
     yield from _render_parity(artifact["parity"])
+
+
+def _wrapped(text: str, first: str, others: str) -> Iterator[str]:
+    lines = textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    yield from (line.replace(_FIXED, " ") for line in lines)
 
 
 def _render_aot(figures: Mapping[str, Any]) -> Iterator[str]:

@@ -62,6 +62,7 @@ class Target:
         build_extra: Extra that brings what export needs.
         run_extra: Extra that brings what the runtime needs.
         run_package: Package that the runtime imports.
+        compile_extra: Extra that brings what compiling for :attr:`compiled_for` needs besides; None without any.
         second_names: Form of the file's name -> the one that other people's loaders look for besides.
     """
 
@@ -85,6 +86,7 @@ class Target:
     build_extra: str
     run_extra: str
     run_package: str
+    compile_extra: str | None = None
     second_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -189,6 +191,7 @@ TARGETS: tuple[Target, ...] = (
         build_extra="jax",
         run_extra="jax",
         run_package="jax",
+        compile_extra="tpu",
     ),
 )
 

@@ -7,14 +7,12 @@ import importlib.metadata
 import io
 from typing import Any
 
-from albert_export.errors import DeviceError
+from albert_export.errors import DeviceError, install_command
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 
 Provider = tuple[str, dict[str, str]]
-
-_INSTALL_GPU = "pip install 'albert-export[gpu]'"
 
 
 def providers_for(kind: str, index: int) -> list[Provider]:
@@ -35,14 +33,14 @@ def cuda_missing(ort: Any) -> DeviceError | None:
         return DeviceError(
             "device cuda needs a build of ONNX Runtime with CUDA, and one build only",
             received=f"{' and '.join(builds)} installed over each other",
-            fix=f"pip uninstall --yes {' '.join(builds)} && {_INSTALL_GPU}",
+            fix=f"pip uninstall --yes {' '.join(builds)} && {install_command('gpu')}",
         )
     build = f"{builds[0]} {ort.__version__}" if builds else f"onnxruntime {ort.__version__}"
     remove = f"pip uninstall --yes {builds[0]} && " if builds and builds[0] != "onnxruntime-gpu" else ""
     return DeviceError(
         "device cuda needs a build of ONNX Runtime with the CUDA execution provider",
         received=f"{build} with {', '.join(ort.get_available_providers())}",
-        fix=f"{remove}{_INSTALL_GPU}",
+        fix=f"{remove}{install_command('gpu')}",
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from albert_export._imports import require
 from albert_export._jax import import_jax, look_for_devices
-from albert_export.errors import BundleError, CheckpointError, DeviceError, InputError
+from albert_export.errors import BundleError, CheckpointError, DeviceError, InputError, install_command
 from albert_export.runtimes.buckets import Buckets, bucket_lengths, cut, pad
 from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.input_checks import IntArray
@@ -326,7 +326,7 @@ def _device(jax: Any, kind: str, index: int, lowered: tuple[str, ...], file: str
 _TITLES = {"cpu": "a CPU", "cuda": "an NVIDIA GPU", "tpu": "a TPU"}
 _FIXES = {
     "cuda": "check nvidia-smi; pip install 'jax[cuda13]' brings the libraries",
-    "tpu": "pip install 'albert-export[tpu]' on a machine with a TPU",
+    "tpu": f"{install_command('tpu')} on a machine with a TPU",
 }
 
 

@@ -101,6 +101,19 @@ def test_a_phone_app_s_machine_runs_tflite_and_learns_what_a_proof_needs(monkeyp
     assert prove.fix == "pip install 'albert-export[tensorflow,onnx]'"
 
 
+def test_compiling_for_a_tpu_takes_the_extra_that_brings_libtpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.sys, "platform", "linux")
+    without = diagnose(monkeypatch, HERE)
+    assert abilities(without, "stablehlo") == {"export": True, "run": True, "prove": True, "compile": False}
+    assert without.healthy
+    told = "compile stablehlo for tpu:v4, tpu:v5e, tpu:v5p, tpu:v6e: "
+    assert f"{told}no: needs libtpu; fix: pip install 'albert-export[tpu]'\n" in render(without)
+    assert f"{told}yes\n" in render(diagnose(monkeypatch, {**HERE, "libtpu": "0.0.42.1"}))
+    assert "compile" not in abilities(without, "onnx")
+    monkeypatch.setattr(doctor.sys, "platform", "darwin")
+    assert "fix: on Linux, pip install 'albert-export[tpu]'\n" in render(diagnose(monkeypatch, HERE))
+
+
 def test_two_builds_of_tensorflow_are_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
     (problem,) = diagnose(monkeypatch, {**HERE, "tensorflow-cpu": "2.21.0"}).problems
     assert problem.what.startswith("tensorflow and tensorflow-cpu are installed side by side")

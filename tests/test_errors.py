@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.metadata
 import pickle  # noqa: TID251 -- what multiprocessing sends errors with
 
 import pytest
@@ -13,6 +14,7 @@ from albert_export.errors import (
     MissingDependencyError,
     UnknownNameError,
     WeightsMismatchError,
+    install_command,
 )
 
 ERRORS = (
@@ -41,3 +43,17 @@ def test_the_tree_in_the_module_names_every_class():
     drawn = [line.strip(" │├└─").split()[0] for line in (errors.__doc__ or "").splitlines() if "Error" in line]
     made = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, Exception)}
     assert {name for name in drawn if name.endswith("Error")} == made
+
+
+def test_an_extra_is_brought_to_the_package_that_is_installed_or_from_the_checkout(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.1.0")
+    assert install_command("onnx", "jax") == "pip install 'albert-export[onnx,jax]'"
+    assert install_command("onnx", upgrade=True) == "pip install --upgrade 'albert-export[onnx]'"
+
+    def absent(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    assert install_command("onnx") == "pip install '.[onnx]' in the checkout"
+    error = MissingDependencyError("torch", needed_for="exporting", extra="onnx", otherwise="do without")
+    assert error.fix == "pip install '.[onnx]' in the checkout, or do without"

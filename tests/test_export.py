@@ -218,12 +218,13 @@ def shorter(model, *arguments, **options):
     return tracing.trace(model, *arguments, **options)
 
 
-def test_a_miss_names_the_artifact_that_differs(tmp_path, monkeypatch):
+def test_a_miss_names_the_older_artifact_that_differs(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("albert_export.graphs.onnx_emitter.trace", shorter)
         quick(tmp_path / "choice", task="choice")
     lines: list[str] = []
-    with pytest.raises(ParityError, match=r"^onnx/model\.onnx must compute"):
+    before = tree(tmp_path / "choice")
+    with pytest.raises(ParityError, match=r"^onnx/model\.onnx, which the bundle held before, must compute") as caught:
         ax.export(
             "onnx",
             model="albert-seeded",
@@ -233,6 +234,21 @@ def test_a_miss_names_the_artifact_that_differs(tmp_path, monkeypatch):
             progress=lines.append,
         )
     assert "parity: with it again onnx/model.onnx, which the bundle holds already" in lines
+    told = str(caught.value)
+    assert "; received onnx/model.onnx: " in told
+    assert "; the new onnx/model_unrolled.onnx passes; fix: first export onnx/model.onnx again, or export " in told
+    assert tree(tmp_path / "choice") == before
+
+
+def test_a_new_and_an_older_artifact_that_both_differ_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr("albert_export.graphs.onnx_emitter.trace", shorter)
+    quick(tmp_path / "choice", task="choice")
+    with pytest.raises(ParityError) as caught:
+        ax.export("onnx", model="albert-seeded", task="choice", out=tmp_path / "choice", layers="unrolled")
+    assert str(caught.value).startswith(
+        "onnx/model.onnx, which the bundle held before, and onnx/model_unrolled.onnx must compute"
+    )
+    assert "passes" not in str(caught.value)
 
 
 def test_a_miss_keeps_the_old_bundle_and_shows_the_candidate(tmp_path, monkeypatch):

@@ -19,6 +19,21 @@ def task_of(model: type) -> Task | None:
     return next((task for task in TASKS if names & {task.torch_class, task.tensorflow_class, task.flax_class}), None)
 
 
+def check_is_config(model: type, config: object) -> None:
+    """Check what a constructor is given as its configuration: a name is the usual mistake.
+
+    Raises:
+        ConfigError: It is no :class:`AlbertConfig`.
+    """
+    if not isinstance(config, AlbertConfig):
+        named = repr(os.fspath(config)) if isinstance(config, str | os.PathLike) else "…"
+        raise ConfigError(
+            f"{model.__name__} is made from an AlbertConfig",
+            received=repr(config)[:80],
+            fix=f"give one, or load a checkpoint: {model.__name__}.from_pretrained({named})",
+        )
+
+
 def find(
     model: type,
     name: str | os.PathLike[str] | None,

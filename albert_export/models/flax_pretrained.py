@@ -28,7 +28,7 @@ from albert_export.config import AlbertConfig
 from albert_export.errors import InputError
 from albert_export.models import flax_inputs
 from albert_export.models.filling import is_head
-from albert_export.models.finding import config_to_save, find, make_directory, task_of, write_config
+from albert_export.models.finding import check_is_config, config_to_save, find, make_directory, task_of, write_config
 from albert_export.models.flax_compiling import Module, apply
 from albert_export.models.flax_layers import Dtype
 from albert_export.models.flax_loading import Params, StoredWeights, fill, flax_path, stored_tensors
@@ -72,6 +72,7 @@ class FlaxAlbertPreTrainedModel:
         _do_init: bool = True,
         **kwargs: Any,
     ) -> None:
+        check_is_config(type(self), config)
         self.check_config(config)
         self._config = config
         self._module = self.module_class(config=config, dtype=jnp.dtype(dtype), **kwargs)

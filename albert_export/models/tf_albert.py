@@ -268,13 +268,13 @@ class TFAlbertForQuestionAnswering(TFAlbertPreTrainedModel):
     label_outputs: ClassVar[Mapping[str, str]] = {"start_positions": "start_logits", "end_positions": "end_logits"}
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
+        super().__init__(config, dtype=dtype, name=name)
         if config.num_labels != 2:
             raise ConfigError(
                 "num_labels must be 2 for question answering, whose labels are an answer's first and last token",
                 received=config.num_labels,
                 fix="load it with num_labels=2, or name two labels in its config.json",
             )
-        super().__init__(config, dtype=dtype, name=name)
         self.num_labels = config.num_labels
         self.albert = TFAlbertModel(config, add_pooling_layer=False, dtype=self.dtype_policy, name="albert")
         self.qa_outputs = Linear(config.hidden_size, config.num_labels, self.dtype_policy, "qa_outputs")

@@ -25,6 +25,7 @@ from albert_export.errors import InputError
 from albert_export.models import tf_inputs
 from albert_export.models.filling import is_head
 from albert_export.models.finding import (
+    check_is_config,
     config_to_save,
     find,
     make_directory,
@@ -62,6 +63,7 @@ class TFAlbertPreTrainedModel(TrainedOnLabels, keras.Model):  # type: ignore[mis
         keras.saving.register_keras_serializable(package="albert_export")(cls)  # `.keras` files name the class
 
     def __init__(self, config: AlbertConfig, *, dtype: Dtype | None = None, name: str | None = None) -> None:
+        check_is_config(type(self), config)
         super().__init__(dtype=dtype, name=name)
         self.config = config
         self.built = True  # all variables are made in the constructor

@@ -17,7 +17,14 @@ from albert_export.checkpoints import tied_names, write_sharded
 from albert_export.config import AlbertConfig
 from albert_export.errors import InputError
 from albert_export.models.filling import is_head
-from albert_export.models.finding import config_to_save, find, new_vocabulary_size, refuse_formats, write_config
+from albert_export.models.finding import (
+    check_is_config,
+    config_to_save,
+    find,
+    new_vocabulary_size,
+    refuse_formats,
+    write_config,
+)
 from albert_export.models.torch_loading import choose_dtype, fill, load_eager
 from albert_export.models.torch_outputs import ModelOutput
 from albert_export.models.torch_surgery import initialise, resize_decoder, resize_embedding
@@ -40,6 +47,7 @@ class AlbertPreTrainedModel(nn.Module):
     name_or_path = ""
 
     def __init__(self, config: AlbertConfig) -> None:
+        check_is_config(type(self), config)
         super().__init__()
         self.config = config
 

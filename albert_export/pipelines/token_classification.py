@@ -57,8 +57,8 @@ class TokenClassificationPipeline(
     has most context; then entities are grouped over the whole text. A text without a token has no entities.
 
     Where it differs from the pipeline of transformers: the default is ``first``, not ``none``; that one groups each
-    window by itself and keeps the longer of two entities that overlap, gives punctuation at the end of a word the
-    label of the word, and shows the decoded text of an entity instead of its own characters.
+    window by itself and keeps the longer of two entities that overlap, gives punctuation and a possessive ``'s``
+    at the end of a word the label of the word, and shows the decoded text of an entity instead of its own characters.
     """
 
     task: ClassVar[str] = "token-classification"

@@ -18,6 +18,9 @@ _NO_SPACES = (
     (0x20000, 0x3FFFF),  # CJK extensions B and later
 )
 
+#: With the apostrophe that is typed, and the one that is printed.
+_POSSESSIVES = ("'s", "\N{RIGHT SINGLE QUOTATION MARK}s")
+
 
 def whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     """Widen the characters ``[start, end)`` to whole words, and take white space off their ends.
@@ -63,8 +66,9 @@ def word_starts(text: str, encoded: Encoded, sequence: int = 0) -> list[bool]:
 
     Words are those of the tokenizer, which a SentencePiece vocabulary knows by the white space between them: the
     comma of ``Berlin,`` would be part of Berlin's word and take its label. Labelled corpora set punctuation at the
-    ends of a word apart, and so does this. In a script without spaces a whole sentence would be a word: there each
-    token is one.
+    ends of a word apart, and so does this. They set a possessive ``'s`` apart as well, as in ``Ada's book``; so does
+    this where a token begins with its apostrophe. Other apostrophes, as in ``O'Brien``, are part of the word. In a
+    script without spaces a whole sentence would be a word: there each token is one.
     """
     starts: list[bool] = []
     for _, group in groupby(encoded.text_range(sequence), key=lambda token: encoded.word_ids[token]):
@@ -77,9 +81,10 @@ def _starts_within(parts: list[str]) -> list[bool]:
     edges = [_is_edge(part) for part in parts]
     before = next((index for index, edge in enumerate(edges) if not edge), len(parts))
     behind = next((index for index in range(len(parts), before, -1) if not edges[index - 1]), before)
+    possessive = _possessive(parts, before, behind)
     starts = []
     for index, part in enumerate(parts):
-        if index == 0 or index >= max(behind, before + 1):
+        if index in (0, possessive) or index >= max(behind, before + 1):
             starts.append(True)
         elif index <= before:
             # What stands behind punctuation is apart from it; a token without text, the space before a word, is not.
@@ -87,6 +92,14 @@ def _starts_within(parts: list[str]) -> list[bool]:
         else:
             starts.append(_begins_spaceless(part))
     return starts
+
+
+def _possessive(parts: list[str], before: int, behind: int) -> int | None:
+    """Return the token that begins the possessive ending of the word in ``[before, behind)``, or None."""
+    for index in range(behind - 1, before, -1):
+        if "".join(parts[index:behind]) in _POSSESSIVES:
+            return index
+    return None
 
 
 def _is_edge(part: str) -> bool:

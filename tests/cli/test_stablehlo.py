@@ -69,6 +69,17 @@ def test_inspect_says_until_when_it_can_be_read(invoke: Invoke, exported: Export
     assert "GFLOP" not in result.stdout
 
 
+def test_inspect_lists_the_files_beside_the_artifact(exported: Exported) -> None:
+    description = inspect_bundle(Bundle.open(exported("qa", "stablehlo")))
+    (artifact,) = description["artifacts"]
+    text = " ".join(render(description).split())
+    names = [file["path"].removeprefix("stablehlo/") for file in artifact["files"] if file["path"] != artifact["file"]]
+    assert len([name for name in names if name.endswith(".mlirbc")]) == len(artifact["facts"]["platforms"])
+    assert artifact["facts"]["weights"] in names
+    for name in names:
+        assert f" {name} " in text
+
+
 def test_inspect_tells_what_a_tpu_would_take(exported: Exported) -> None:
     description = inspect_bundle(Bundle.open(exported("qa", "stablehlo")))
     description["artifacts"][0]["facts"]["aot"] = {

@@ -23,6 +23,7 @@ STAGES = (
     ("runtimes",),
     ("pipelines",),
     ("parity",),
+    ("export_options", "export_files", "export_proof"),
     ("exporting", "converting"),
     ("inspection", "doctor"),
     ("cli",),

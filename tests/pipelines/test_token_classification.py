@@ -61,6 +61,12 @@ def test_entities_have_their_own_characters(tokenizer: AlbertTokenizerFast) -> N
     assert found[0].to_dict().keys() == {"label", "score", "text", "start", "end"}
 
 
+@pytest.mark.parametrize("ending", ["'s", "’s"])
+def test_a_possessive_ending_is_no_part_of_an_entity(tokenizer: AlbertTokenizerFast, ending: str) -> None:
+    found = naming(tokenizer, WORDS)(f"the engine of Charles Babbage{ending} in London{ending}.")
+    assert pairs(found) == [("PER", "Charles Babbage"), ("LOC", "London")]
+
+
 def test_a_word_has_the_label_of_its_first_token(tokenizer: AlbertTokenizerFast) -> None:
     pieces = len(tokenizer("Babbage", add_special_tokens=False)["input_ids"])
     assert pieces > 1  # or `simple` would give the same

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from albert_export.pipelines.encoding import encode
+from albert_export.pipelines.encoding import Encoded, encode
 from albert_export.pipelines.words import trimmed, whole_words, word_starts
 from albert_export.tokenization import AlbertTokenizerFast
 
@@ -64,7 +64,7 @@ def words(tokenizer: AlbertTokenizerFast, text: str) -> list[str]:
         ("Ada Lovelace wrote.", ["Ada", "Lovelace", "wrote", "."]),
         ("in (Berlin), now", ["in", "(", "Berlin", ")", ",", "now"]),
         ("the jean-baptiste house", ["the", "jean-baptiste", "house"]),
-        ("it's", ["it's"]),
+        ("it's", ["it", "'s"]),
         ("tabs\tand\nlines", ["tabs", "and", "lines"]),
     ],
 )
@@ -72,6 +72,44 @@ def test_punctuation_at_the_ends_of_a_word_stands_apart(
     tokenizer: AlbertTokenizerFast, text: str, expected: list[str]
 ) -> None:
     assert words(tokenizer, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ada's book", ["Ada", "'s", "book"]),
+        ("Ada’s book", ["Ada", "’s", "book"]),
+        ("in James's.", ["in", "James", "'s", "."]),
+        ("by Ada’s, too", ["by", "Ada", "’s", ",", "too"]),
+        ("by (Ada's)", ["by", "(", "Ada", "'s", ")"]),
+        ("O'Brien wrote", ["O'Brien", "wrote"]),
+        ("an O'Brien's book", ["an", "O'Brien", "'s", "book"]),
+        ("an Ada's-like book", ["an", "Ada's-like", "book"]),
+        ("they don't", ["they", "don't"]),
+    ],
+)
+def test_a_possessive_ending_is_a_word_of_its_own(
+    tokenizer: AlbertTokenizerFast, text: str, expected: list[str]
+) -> None:
+    assert words(tokenizer, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("pieces", "starts"),
+    [
+        (["Ada", "'s"], [True, True]),
+        (["Ada", "'", "s", ","], [True, True, False, True]),
+        (["Ada'", "s"], [True, False]),  # no token begins with the apostrophe
+        (["Ad", "a's"], [True, False]),
+        (["'s"], [True]),
+    ],
+)
+def test_a_possessive_ending_is_apart_where_the_tokens_allow_it(pieces: list[str], starts: list[bool]) -> None:
+    text = "".join(pieces)
+    ends = [len("".join(pieces[: count + 1])) for count in range(len(pieces))]
+    offsets = list(zip([0, *ends], ends, strict=False))
+    count = len(pieces)
+    assert word_starts(text, Encoded([7] * count, [0] * count, [0] * count, [0] * count, offsets)) == starts
 
 
 def test_punctuation_alone_is_words(tokenizer: AlbertTokenizerFast) -> None:

@@ -1,0 +1,124 @@
+"""The options of an export: each is checked before anything is traced."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from albert_export.calibration import calibration_inputs, calibration_texts
+from albert_export.checkpoints import Checkpoint
+from albert_export.errors import InputError, UnknownNameError
+from albert_export.targets import Target
+from albert_export.tasks import Task
+
+#: Runtimes count elements in 32 bits in places; no machine runs a larger batch.
+_LARGEST_SIZE = 2**31 - 1
+
+
+def one_of(kind: str, chosen: str | None, allowed: tuple[str, ...]) -> str:
+    """Return the chosen name, or the first that is allowed for None."""
+    if chosen is None:
+        return allowed[0]
+    if chosen not in allowed:
+        raise UnknownNameError(kind, chosen, allowed)
+    return chosen
+
+
+def fixed_sizes(task: Task, checkpoint: Checkpoint, chosen: Mapping[str, int | None]) -> dict[str, int | None]:
+    """Return the fixed size, or None, of each of the task's dynamic axes."""
+    sizes: dict[str, int | None] = dict.fromkeys(task.dynamic_axes)
+    for axis, size in chosen.items():
+        if size is None:
+            continue
+        if axis not in sizes:
+            raise InputError(f"{task.name} has no axis {axis}", received=f"{axis}={size}", fix=f"leave out {axis}")
+        if type(size) is not int or not 1 <= size <= _LARGEST_SIZE:
+            raise InputError(
+                f"{axis} must be a whole number from 1 to {_LARGEST_SIZE}",
+                received=size,
+                fix=f"leave {axis} out for any",
+            )
+        sizes[axis] = size
+    longest = checkpoint.config.max_position_embeddings
+    sequence = sizes["sequence"]
+    if sequence is not None and sequence > longest:
+        raise InputError(
+            f"sequence must be at most max_position_embeddings, which is {longest}",
+            received=sequence,
+            fix=f"choose a size up to {longest}, or leave sequence out for any",
+        )
+    return sizes
+
+
+def own_options(target: Target, embed_weights: bool, aot: str | None) -> dict[str, Any]:
+    """Return the emitter's options that only some targets have."""
+    if embed_weights and not target.embeds:
+        raise InputError(
+            f"{target.title} artifacts have one place for their weights", received="embed_weights", fix="leave it out"
+        )
+    if aot is not None and not target.compiled_for:
+        raise InputError(
+            f"{target.title} artifacts are not compiled ahead of time", received=f"aot={aot}", fix="leave it out"
+        )
+    if aot is not None and aot not in target.compiled_for:
+        raise UnknownNameError("aot", aot, target.compiled_for)
+    return {**({"embed_weights": True} if embed_weights else {}), **({} if aot is None else {"aot": aot})}
+
+
+def check_data(
+    data: str | os.PathLike[str] | None, max_drop: float | None, parity: bool, checkpoint: Checkpoint, task: Task
+) -> None:
+    """Read the data before anything is traced, so that a file which is not there shows at once."""
+    if parity:
+        from albert_export.parity.data import check_drop, choose_data
+
+        check_drop(max_drop)
+        choose_data(data, checkpoint.source, task)
+    elif data is not None or max_drop is not None:
+        raise InputError(
+            "data and max_drop serve parity", received="an export without parity", fix="leave them out, or leave it in"
+        )
+
+
+def check_by_part(target: Target, precision: str) -> None:
+    """Check that parts of the target's artifacts can be chosen for a precision."""
+    if precision in target.by_part:
+        return
+    possible = " or ".join(target.by_part)
+    raise InputError(
+        f"parts are chosen for {target.title} artifacts in {possible}"
+        if possible
+        else f"{target.title} artifacts have one precision for all parts",
+        received=f"parts for {precision}",
+        fix=f"choose {possible}, or leave quantize out" if possible else "leave quantize out",
+    )
+
+
+def texts_to_calibrate_on(target: Target, precision: str, calibrate: str | os.PathLike[str] | None) -> list[str] | None:
+    """Return the texts of a calibration file, or None where none was chosen."""
+    if calibrate is None:
+        return None
+    if precision not in target.calibrated:
+        possible = " or ".join(target.calibrated)
+        raise InputError(
+            f"calibration texts serve {target.title} artifacts in {possible}"
+            if possible
+            else f"{target.title} artifacts have nothing to calibrate",
+            received=f"calibration texts for {precision}",
+            fix=f"choose {possible}, or leave them out" if possible else "leave them out",
+        )
+    return calibration_texts(calibrate)
+
+
+def inputs_to_calibrate_on(
+    texts: list[str], tokenizer: Any | None, task: Task, sizes: Mapping[str, int | None]
+) -> list[dict[str, Any]]:
+    """Return the texts as inputs of the model."""
+    if tokenizer is None:
+        raise InputError(
+            "calibration needs the checkpoint's tokenizer",
+            received="a checkpoint without one",
+            fix="put its tokenizer files beside the weights, or leave calibration out",
+        )
+    return calibration_inputs(texts, tokenizer=tokenizer, task=task, sizes=sizes)
