@@ -63,6 +63,7 @@ class Target:
         run_extra: Extra that brings what the runtime needs.
         run_package: Package that the runtime imports.
         second_names: Form of the file's name -> the one that other people's loaders look for besides.
+        native_module: Module whose import loads the native library; None where that of ``run_package`` does.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Target:
     run_extra: str
     run_package: str
     second_names: Mapping[str, str] = field(default_factory=dict)
+    native_module: str | None = None
 
     @property
     def proof_extras(self) -> tuple[str, ...]:
@@ -167,6 +169,7 @@ TARGETS: tuple[Target, ...] = (
         build_extra="tensorflow",
         run_extra="tflite",
         run_package="ai_edge_litert",
+        native_module="ai_edge_litert.interpreter",
     ),
     Target(
         name="stablehlo",

@@ -24,7 +24,7 @@ STAGES = (
     ("pipelines",),
     ("parity",),
     ("exporting", "converting"),
-    ("inspection", "doctor"),
+    ("inspection", "doctor", "bench"),
     ("cli",),
 )
 PARTS = {name: (rank, part) for rank, row in enumerate(STAGES) for part in row for name in part.split(" + ")}
