@@ -78,9 +78,10 @@ $(PEERS)/.installed: benchmarks/peers-requirements.txt | $(DEV_STAMP)
 	$(PEERS)/bin/python -m pip install --requirement benchmarks/peers-requirements.txt
 	@touch $@
 
-bench: $(PEERS)/.installed  ## measure export and ONNX Runtime against optimum's; BENCH_SIZES="base large xxlarge"
+bench: $(PEERS)/.installed  ## measure ours against optimum, OpenVINO, NNCF and the usual TFLite; BENCH_SIZES="base large xxlarge"
 	$(BIN)/python -m benchmarks.export_vs_optimum --peers $(PEERS)/bin/python --sizes $(BENCH_SIZES)
 	$(BIN)/python -m benchmarks.onnxruntime_latency --peers $(PEERS)/bin/python
+	$(BIN)/python -m benchmarks.peers --peers $(PEERS)/bin/python
 
 clean:  ## remove what builds, tests and the demo left; the environment stays
 	rm -rf build dist demo demo.rejected *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

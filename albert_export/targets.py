@@ -64,6 +64,7 @@ class Target:
         run_package: Package that the runtime imports.
         compile_extra: Extra that brings what compiling for :attr:`compiled_for` needs besides; None without any.
         second_names: Form of the file's name -> the one that other people's loaders look for besides.
+        native_module: Module whose import loads the native library; None where that of ``run_package`` does.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Target:
     run_package: str
     compile_extra: str | None = None
     second_names: Mapping[str, str] = field(default_factory=dict)
+    native_module: str | None = None
 
     @property
     def proof_extras(self) -> tuple[str, ...]:
@@ -169,6 +171,7 @@ TARGETS: tuple[Target, ...] = (
         build_extra="tensorflow",
         run_extra="tflite",
         run_package="ai_edge_litert",
+        native_module="ai_edge_litert.interpreter",
     ),
     Target(
         name="stablehlo",

@@ -14,6 +14,7 @@ from albert_export.cli.options import (
     completing,
     data_options,
     json_option,
+    names_in,
     quiet_option,
 )
 from albert_export.cli.output import print_json, progress
@@ -136,8 +137,8 @@ def parity_command(
     report = check_parity(
         opened,
         model=model,
-        targets=_names(targets) if targets != "all" else "all",
-        frameworks=_names(frameworks),
+        targets=names_in(targets) if targets != "all" else "all",
+        frameworks=names_in(frameworks),
         revision=revision,
         cache_dir=cache_dir,
         local_files_only=local_files_only,
@@ -162,12 +163,8 @@ def parity_command(
 
 def _report_forms(text: str) -> tuple[str, ...]:
     """Check the forms before the artifacts are run, and not when the report is written."""
-    names = _names(text)
+    names = names_in(text)
     for name in names:
         if name not in REPORT_FORMS:
             raise UnknownNameError("form of a report", name, REPORT_FORMS)
     return names
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

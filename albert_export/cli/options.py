@@ -80,6 +80,11 @@ def complete_checkpoint(_context: click.Context, _option: click.Parameter, incom
     return [*named, CompletionItem(incomplete, type="dir")]
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names that ``text`` lists, separated by commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def json_option(what: str) -> Decorator[Any]:
     """``--json``: print ``what`` as one JSON value on stdout."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON on stdout.")

@@ -18,7 +18,12 @@ _SHOWN = 4
 
 def print_json(value: Any) -> None:
     """Print ``value`` as one indented JSON value. NaN and infinities, which JSON lacks, become strings."""
-    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=not _stdout_is_utf8()))
+    click.echo(json_text(value, ensure_ascii=not _stdout_is_utf8()))
+
+
+def json_text(value: Any, *, ensure_ascii: bool = False) -> str:
+    """Return ``value`` as one indented JSON value, as :func:`print_json` prints it."""
+    return json.dumps(_finite(value), indent=2, ensure_ascii=ensure_ascii)
 
 
 def print_json_line(value: Any) -> None:

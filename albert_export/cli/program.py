@@ -26,6 +26,7 @@ import click
 
 from albert_export import _interrupts
 from albert_export._version import __version__
+from albert_export.cli.bench_command import bench_command
 from albert_export.cli.bundle_commands import inspect_command, parity_command
 from albert_export.cli.convert_command import convert_command
 from albert_export.cli.export_command import EXPORT_COMMANDS
@@ -179,6 +180,7 @@ for command in (
     run_command,
     parity_command,
     inspect_command,
+    bench_command,
     convert_command,
     tasks_command,
     targets_command,

@@ -15,10 +15,9 @@ from typing import Any
 from albert_export._imports import resolve
 from albert_export._machine import describe_machine
 from albert_export._version import __version__
-from albert_export.builtin import BUILTIN_MODELS
 from albert_export.bundle import Artifact, Bundle
-from albert_export.checkpoints import Checkpoint, open_checkpoint
-from albert_export.errors import BundleError, CheckpointError, InputError, UnknownNameError
+from albert_export.checkpoints import Checkpoint
+from albert_export.errors import BundleError, InputError, UnknownNameError
 from albert_export.parity.cases import Case, build_cases
 from albert_export.parity.checks import Measured, choose_case, repeated, row_alone
 from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
@@ -29,6 +28,7 @@ from albert_export.parity.explain import explain_miss
 from albert_export.parity.needs import check_needs
 from albert_export.parity.oracle import TRUTH, Oracle
 from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
+from albert_export.parity.source import open_source
 from albert_export.parity.verdict import judge, judge_eager
 from albert_export.runtimes import Runtime
 from albert_export.targets import FRAMEWORKS, get_target
@@ -118,7 +118,7 @@ def check_parity(
     for artifact in artifacts:
         criterion_for(artifact.precision)
         check_needs(get_target(artifact.target))
-    checkpoint = _checkpoint(
+    checkpoint = open_source(
         opened,
         model,
         revision=revision,
@@ -300,39 +300,6 @@ def _groups(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
         else:
             groups[alike[0]].append(artifact)
     return list(groups.values())
-
-
-def _checkpoint(
-    bundle: Bundle, model: str | os.PathLike[str] | Checkpoint | None, *, revision: str | None, **options: Any
-) -> Checkpoint:
-    """Open the checkpoint and compare its hash with the manifest's."""
-    source = bundle.manifest.source
-    if model is None:
-        if source.kind == "directory":
-            raise CheckpointError(
-                "the eager model needs the checkpoint that the bundle was made from",
-                received=f"none, and the manifest names only a directory called {source.name}",
-                fix="give the directory with --model",
-            )
-        if source.kind == "builtin" and source.name not in BUILTIN_MODELS:
-            raise CheckpointError(
-                "the eager model needs the checkpoint that the bundle was made from",
-                received=f"none, and this release has no built-in model {source.name}",
-                fix="export the bundle again",
-            )
-        model = source.name
-    if not isinstance(model, Checkpoint):
-        if revision is None and os.fspath(model) == source.name:
-            revision = source.revision
-        model = open_checkpoint(model, task=bundle.task, revision=revision, **options)
-    if model.source.sha256 != source.sha256:
-        raise CheckpointError(
-            "the eager model must be made from the checkpoint that the bundle was made from, "
-            f"{source.name} with sha256 {source.sha256[:16]}…",
-            received=f"{model.source.name} with sha256 {model.source.sha256[:16]}…",
-            fix="give the right checkpoint with --model, or export the bundle again from this one",
-        )
-    return model
 
 
 def _tokenizer(bundle: Bundle) -> Any | None:

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from albert_export.bench.child import Child
 from benchmarks.measuring import ALBERT_EXPORT, best, run_process, table
+from benchmarks.peers import parse as parse_peers
+from tests.conftest import Exported
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +63,41 @@ def test_the_latency_benchmark_times_the_same_model_in_every_form(tmp_path: Path
         assert set(result["milliseconds"]) == {"1x16", "8x16"}
         assert all(each > 0 for each in (*result["milliseconds"].values(), result["load_seconds"]))
         assert result["largest_difference"] < 1e-5
+
+
+@pytest.mark.slow
+def test_ours_is_put_beside_the_others_in_one_run(tmp_path: Path) -> None:
+    """Without the peers' environment, which no test has, it is ours alone."""
+    names = ["ours onnx int8", "ours onnx fp32"]
+    arguments = ["--quick", "--threads", "1", "--contenders", *names, "--scratch", str(tmp_path)]
+    printed, document = run(
+        "peers", *arguments, "--plot", str(tmp_path / "peers.png"), json_file=tmp_path / "peers.json"
+    )
+    results = document["results"]
+    assert [each["name"] for each in results["artifacts"]] == names
+    assert results["baseline"] == "ours onnx fp32"
+    int8, fp32 = results["artifacts"]
+    assert set(int8["latency"]) == {"1x16", "2x16p"}
+    assert {each["ratio"] for each in fp32["latency"].values()} == {1.0}
+    assert max(fp32["error"]["largest"].values()) < max(int8["error"]["largest"].values())
+    assert "ours onnx int8" in printed and (tmp_path / "peers.png").stat().st_size > 1000
+
+
+def test_a_model_of_a_peer_runs_in_a_process_of_its_own(exported: Exported) -> None:
+    file = exported("question-answering") / "onnx" / "model.onnx"
+    inputs = {name: [[1, 1, 1]] for name in ("input_ids", "attention_mask", "token_type_ids")}
+    with Child("peer", [sys.executable, "-P", "-m", "benchmarks.peers_worker"]) as child:
+        loaded = child.ask("load", runtime="onnxruntime", file=str(file), threads=1, precision=None)
+        assert loaded["facts"]["threads"] == 1 and "onnxruntime" in loaded["facts"]["versions"]
+        assert child.ask("first", inputs=inputs)["seconds"] > 0
+
+
+def test_a_contender_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_peers(["--contenders", "optimum fp32"])
+    assert "received optimum fp32; fix: name one, or give --peers" in capsys.readouterr().err
+    assert parse_peers(["--quick", "--repeats", "5"]).repeats == 5
+    assert "optimum fp32" in parse_peers(["--peers", "python"]).contenders
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="Windows has no wait4, which tells the peak memory")

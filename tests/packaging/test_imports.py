@@ -130,6 +130,7 @@ COMMANDS = [
     "run",
     "parity",
     "inspect",
+    "bench",
     "convert",
     "tasks",
     "targets",

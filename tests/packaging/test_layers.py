@@ -25,7 +25,7 @@ STAGES = (
     ("parity",),
     ("export_options", "export_files", "export_proof"),
     ("exporting", "converting"),
-    ("inspection", "doctor"),
+    ("inspection", "doctor", "bench"),
     ("cli",),
 )
 PARTS = {name: (rank, part) for rank, row in enumerate(STAGES) for part in row for name in part.split(" + ")}

@@ -53,7 +53,7 @@ def commands() -> list[list[str]]:
 
 
 def test_the_readme_shows_the_commands() -> None:
-    assert {call[0] for call in commands()} == {"onnx", "tflite", "run", "inspect", "parity"}
+    assert {call[0] for call in commands()} == {"onnx", "tflite", "run", "inspect", "bench", "parity"}
 
 
 @pytest.mark.parametrize("call", commands(), ids=" ".join)

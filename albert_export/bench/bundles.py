@@ -1,0 +1,188 @@
+"""Benchmarking the artifacts of bundles: what ``albert-export bench`` does."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from albert_export.bench.contenders import ProcessContender
+from albert_export.bench.entries import Entry, choose_entries
+from albert_export.bench.report import BenchReport, Errors, check_baseline
+from albert_export.bench.run import Say, Start, run
+from albert_export.bench.shapes import Shape, check_lengths
+from albert_export.checkpoints import Checkpoint
+from albert_export.errors import CheckpointError, InputError, MissingDependencyError
+from albert_export.runtimes.protocol import checked_threads
+
+
+@dataclass(frozen=True)
+class Model:
+    """The checkpoint that errors are measured against.
+
+    Attributes:
+        name: As for :func:`albert_export.check_parity`; None for what each manifest names.
+        revision: Branch, tag or commit of a hub checkpoint.
+        cache_dir: Where downloads are kept.
+        local_files_only: Never use the network.
+    """
+
+    name: str | None = None
+    revision: str | None = None
+    cache_dir: Path | None = None
+    local_files_only: bool = False
+
+
+def bench_bundles(
+    directories: Sequence[str | os.PathLike[str]],
+    shapes: Sequence[Shape],
+    *,
+    targets: Sequence[str] = (),
+    precisions: Sequence[str] = (),
+    files: Sequence[str] = (),
+    baseline: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    repeats: int = 20,
+    loads: int = 3,
+    seed: int = 0,
+    model: Model | None = None,
+    say: Say = lambda _: None,
+) -> BenchReport:
+    """Measure the artifacts of bundles side by side.
+
+    Args:
+        directories: Of the bundles.
+        shapes: What is timed.
+        targets: Names in the table of targets; empty for all artifacts.
+        precisions: Names in the table of precisions; empty for all artifacts.
+        files: Artifacts' files in their bundles; empty for all artifacts.
+        baseline: Name of the artifact that ratios are to, by default the first.
+        device: As for :func:`albert_export.load`.
+        threads: Likewise.
+        repeats: Warm runs of each shape.
+        loads: Fresh processes that load each artifact.
+        seed: Of ids and lengths.
+        model: What errors are measured against; None for no errors.
+        say: Gets lines of progress.
+
+    Raises:
+        BundleError: A directory is no bundle, was altered, or none of its artifacts is meant.
+        UnknownNameError: A target, precision, file or baseline that there is none of.
+        InputError: A shape is longer than the model's positions or runs on no artifact, or a directory is named twice.
+        CheckpointError: The checkpoint that was named is not the one of a bundle.
+        AlbertExportError: An artifact cannot be loaded or run; the message begins with its name.
+    """
+    checked_threads(threads)
+    entries = choose_entries(directories, targets=targets, precisions=precisions, files=files)
+    baseline = check_baseline(baseline, [entry.name for entry in entries])
+    check_lengths(shapes, min(entry.bundle.config.max_position_embeddings for entry in entries))
+    notes = _untimed(entries, shapes)
+    sources: dict[Path, Checkpoint] = {}
+    if model is not None:
+        sources, unknown = _sources(entries, model)
+        notes += unknown
+    chosen = {"device": device, "threads": threads, "seed": seed}
+
+    def compare(contenders: Sequence[ProcessContender]) -> Mapping[str, Errors]:
+        by_name = {contender.name: contender for contender in contenders}
+        found: dict[str, Errors] = {}
+        for path, checkpoint in sources.items():
+            own = [entry for entry in entries if entry.bundle.path == path]
+            say(f"bench: errors of {len(own)}, against PyTorch in float64")
+            found |= _errors(own, by_name, checkpoint, shapes, seed)
+        return found
+
+    measured = run(
+        [_start(entry, device, threads, seed) for entry in entries],
+        shapes,
+        repeats=repeats,
+        loads=loads,
+        compare=compare if sources else None,
+        say=say,
+    )
+    return BenchReport(
+        shapes=tuple(shapes),
+        measured=measured,
+        baseline=baseline,
+        options={**chosen, "repeats": repeats, "loads": loads},
+        notes=tuple(notes),
+    )
+
+
+def _start(entry: Entry, device: str, threads: int | None, seed: int) -> Start:
+    artifact = entry.artifact
+    facts = {
+        "task": entry.bundle.task.name,
+        "source": entry.bundle.manifest.source.name,
+        "file": artifact.file,
+        "target": artifact.target,
+        "precision": artifact.precision,
+        "layers": artifact.layers,
+    }
+    return Start(lambda: entry.start(device=device, threads=threads, seed=seed), facts, entry.file_bytes)
+
+
+def _untimed(entries: Sequence[Entry], shapes: Sequence[Shape]) -> list[str]:
+    """Return a note for each artifact that takes none of the shapes, and refuse when that is all of them."""
+    notes = []
+    for entry in entries:
+        if not any(entry.takes(shape) for shape in shapes):
+            sizes = ", ".join(f"{axis} {size}" for axis, size in entry.artifact.shapes.items() if size is not None)
+            notes.append(f"{entry.name} is not timed: it takes only {sizes}")
+    if len(notes) == len(entries):
+        raise InputError(
+            "a shape must be one that an artifact takes",
+            received=f"{', '.join(shape.name for shape in shapes)}; {'; '.join(notes)}",
+            fix="give a shape of these sizes",
+        )
+    return notes
+
+
+def _sources(entries: Sequence[Entry], model: Model) -> tuple[dict[Path, Checkpoint], list[str]]:
+    """Open the checkpoints before anything takes time; one that was not named and is not there is a note."""
+    from albert_export.parity.source import open_source
+
+    found: dict[Path, Checkpoint] = {}
+    notes: list[str] = []
+    options: dict[str, Any] = {
+        "revision": model.revision,
+        "cache_dir": model.cache_dir,
+        "local_files_only": model.local_files_only,
+    }
+    for bundle in {entry.bundle.path: entry.bundle for entry in entries}.values():
+        try:
+            if importlib.util.find_spec("torch") is None:
+                raise MissingDependencyError("torch", needed_for="the error to the float64 oracle", extra="onnx")
+            found[bundle.path] = open_source(bundle, model.name, **options)
+        except (CheckpointError, MissingDependencyError) as error:
+            if model.name is not None:
+                raise
+            notes.append(f"no error of {bundle.path.name}: {error}")
+    return found, notes
+
+
+def _errors(
+    entries: Sequence[Entry],
+    contenders: Mapping[str, ProcessContender],
+    checkpoint: Checkpoint,
+    shapes: Sequence[Shape],
+    seed: int,
+) -> dict[str, Errors]:
+    """Return the errors of one bundle's artifacts."""
+    from albert_export.bench.exactness import measure_errors
+    from albert_export.parity.oracle import Oracle
+
+    fresh = any(entry.artifact.facts.get("fresh_weights") for entry in entries)
+    inputs = {
+        contenders[entry.name]: {shape: entry.inputs(shape, seed) for shape in shapes if entry.takes(shape)}
+        for entry in entries
+        if any(entry.takes(shape) for shape in shapes)
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        oracle = Oracle(checkpoint, entries[0].bundle.task, allow_random_head=fresh)
+        return measure_errors(oracle, inputs, Path(scratch))

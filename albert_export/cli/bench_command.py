@@ -1,0 +1,194 @@
+"""``bench``: how fast, how large and how exact the artifacts of bundles are, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from albert_export.cli.options import (
+    DIRECTORY,
+    Command,
+    checkpoint_options,
+    complete_checkpoint,
+    completing,
+    names_in,
+    quiet_option,
+)
+from albert_export.cli.output import json_text, print_json, progress
+from albert_export.errors import InputError
+from albert_export.targets import PRECISIONS, TARGETS
+
+if TYPE_CHECKING:
+    from albert_export.bench.shapes import Shape
+
+#: That of ``albert_export.bench.shapes``, which is not imported for the sake of a quick `--help`.
+DEFAULT_SHAPES = "1x16,1x128,8x128,8x128p"
+
+_STDOUT = "-"
+
+
+@click.command(
+    "bench",
+    cls=Command,
+    short_help="Measure latency, memory and error side by side.",
+    examples=(
+        "albert-export bench qa/",
+        "albert-export bench qa/ --targets onnx --shapes 1x16,1x128,1x384,8x128p --plot bench.png",
+        "albert-export bench base/ large/ --baseline base/onnx/model.onnx --json bench.json",
+        "albert-export bench qa/ --file onnx/model.onnx --file onnx/model_int8.onnx --threads 1",
+        "albert-export bench qa/ --json - | jq '.artifacts[] | {name, speed}'",
+    ),
+)
+@click.argument("bundles", metavar="DIR...", type=DIRECTORY, nargs=-1, required=True)
+@click.option(
+    "--targets",
+    default="all",
+    show_default=True,
+    shell_complete=completing(lambda: ("all", *(target.name for target in TARGETS))),
+    help="Artifacts to measure: all, or those of targets separated by commas.",
+)
+@click.option(
+    "--precisions",
+    default="all",
+    show_default=True,
+    shell_complete=completing(lambda: ("all", *PRECISIONS)),
+    help="Of these the ones in all precisions, or in those named, separated by commas.",
+)
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Of these one file, as `inspect` lists them, e.g. onnx/model_int8.onnx; can be given several times.",
+)
+@click.option(
+    "--shapes",
+    default=DEFAULT_SHAPES,
+    show_default=True,
+    callback=lambda _context, _option, value: _shapes(value),
+    help="Batches to time, separated by commas: BxS is B rows of S tokens; in BxSp half of the tokens are padding.",
+)
+@click.option(
+    "--baseline", metavar="NAME", help="Artifact that ratios are to, by its name in the table; the first by default."
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Timed runs of each artifact at each shape; the artifacts take turns.",
+)
+@click.option(
+    "--loads",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Fresh processes that load each artifact; the table shows the least time.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of one run; the runtime's choice by default.")
+@click.option("--device", default="auto", show_default=True, help="Device that the artifacts run on.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of ids and lengths.")
+@click.option(
+    "--error/--no-error",
+    default=True,
+    show_default=True,
+    help="Measure the error to PyTorch in float64, where the checkpoint is found.",
+)
+@click.option(
+    "--model",
+    shell_complete=complete_checkpoint,
+    help="Checkpoint that the bundles were made from; by default the one named in each manifest.",
+)
+@checkpoint_options
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Also write everything that was measured as JSON; - prints it on stdout in place of the tables.",
+)
+@click.option(
+    "--plot",
+    type=DIRECTORY,
+    metavar="FILE.png",
+    help="Also draw latency against length, and error against speed (.png, .svg or .pdf).",
+)
+@quiet_option()
+def bench_command(
+    bundles: tuple[Path, ...],
+    targets: str,
+    precisions: str,
+    files: tuple[str, ...],
+    shapes: tuple[Shape, ...],
+    baseline: str | None,
+    repeats: int,
+    loads: int,
+    threads: int | None,
+    device: str,
+    seed: int,
+    error: bool,
+    model: str | None,
+    revision: str | None,
+    cache_dir: Path | None,
+    local_files_only: bool,
+    json_file: str | None,
+    plot: Path | None,
+    quiet: bool,
+) -> None:
+    """Measure the artifacts in the bundles DIR side by side, on a machine that does nothing else.
+
+    Each artifact runs in a process of its own, so that memory is that of one; warm runs take turns, so that what else
+    the machine does meets all alike. Load and memory: the table's idle is the process with its runtime before the
+    artifact is loaded, resident is after that, peak is after all runs. Error is the largest distance from PyTorch in
+    float64 at real tokens, speed how many times as fast as the baseline, over all shapes.
+    """
+    from albert_export.bench.bundles import Model, bench_bundles
+    from albert_export.bench.plot import check_plot, draw
+
+    target = None if json_file in (None, _STDOUT) else Path(str(json_file))
+    for path in (target, plot):
+        if path is not None:
+            _check_place(path)
+    if plot is not None:
+        check_plot(plot)
+    if model is not None and not error:
+        raise InputError("--model is what errors are measured against", received="--no-error", fix="leave one out")
+    report = bench_bundles(
+        bundles,
+        shapes,
+        targets=() if targets == "all" else names_in(targets),
+        precisions=() if precisions == "all" else names_in(precisions),
+        files=files,
+        baseline=baseline,
+        device=device,
+        threads=threads,
+        repeats=repeats,
+        loads=loads,
+        seed=seed,
+        model=Model(model, revision, cache_dir, local_files_only) if error else None,
+        say=progress(quiet) or (lambda _: None),
+    )
+    if json_file == _STDOUT:
+        print_json(report.to_dict())
+    else:
+        click.echo(report.render())
+    # Last, so that a file that cannot be written does not cost the result.
+    if target is not None:
+        target.write_text(f"{json_text(report.to_dict())}\n", encoding="utf-8")
+    if plot is not None:
+        draw(report, plot)
+
+
+def _shapes(text: str) -> tuple[Shape, ...]:
+    from albert_export.bench.shapes import parse_shapes
+
+    return parse_shapes(text)
+
+
+def _check_place(path: Path) -> None:
+    """Check before minutes of measuring that there is a place for what they give."""
+    if path.is_dir():
+        raise InputError("an output must be a file", received=f"a directory: {path}", fix="name a file in it")
+    if not path.parent.is_dir():
+        raise InputError("an output must lie in a directory", received=str(path), fix=f"make {path.parent} first")

@@ -1,0 +1,268 @@
+"""Ours beside the peers, in one run: optimum, OpenVINO with NNCF, and the usual TFLite.
+
+One checkpoint from a seed, question answering. Everybody builds it in their own way, and all files take turns, each in
+a process of its own, as those of ``albert-export bench`` do: the same tables, every error to the same float64 oracle.
+One run of it is how a claim of docs/performance.md about latency, memory or error beside others is made.
+
+``optimum fp32`` is ``optimum-cli export onnx``, ``optimum int8`` is ``optimum-cli onnxruntime quantize --avx512_vnni
+--per_channel`` of it, ``openvino bf16`` is OpenVINO's conversion of it that computes in bf16, ``nncf int8`` is that one
+quantised by NNCF, and ``tflite usual int8`` is TensorFlow's converter as it comes, dynamic range, on a SavedModel whose
+layers are written out.
+
+Usage: ``python -m benchmarks.peers --peers PEERS_PYTHON [--size base] [--json FILE] [--plot FILE.png]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from albert_export.bench.contenders import ProcessContender
+from albert_export.bench.entries import choose_entries
+from albert_export.bench.report import BenchReport, Errors
+from albert_export.bench.run import Start, run
+from albert_export.bench.shapes import Shape, make_inputs, parse_shapes
+from benchmarks.measuring import ALBERT_EXPORT, ROOT, run_process, save
+from benchmarks.seeded_checkpoint import SIZES
+from benchmarks.turns import make_checkpoint
+
+#: Name in the table -> command and options of ours.
+OURS = {
+    "ours onnx fp32": ("onnx",),
+    "ours onnx bf16": ("onnx", "--precision", "bf16"),
+    "ours onnx int8": ("onnx", "--precision", "int8"),
+    "ours tflite int8": ("tflite", "--precision", "int8"),
+}
+OPTIMUM, OPTIMUM_INT8 = "optimum fp32", "optimum int8"
+OPENVINO, NNCF = "openvino bf16", "nncf int8"
+USUAL = "tflite usual int8"
+#: Those that are built and run by the peers' Python.
+ELSEWHERE = (OPTIMUM, OPTIMUM_INT8, OPENVINO, NNCF)
+#: Without optimum there is nothing better to compare with than our own fp32.
+BASELINES = (OPTIMUM, "ours onnx fp32")
+
+#: What --quick says in place of everything that was left out.
+QUICK = {"size": "tiny", "shapes": "1x16,2x16p", "repeats": 2, "loads": 1, "samples": 4}
+USUALLY = {"size": "base", "shapes": "1x16,1x128,1x384,8x128,8x128p", "repeats": 30, "loads": 5, "samples": 128}
+
+
+def main() -> None:
+    """Parse the arguments, build, measure, print, save."""
+    arguments = parse(sys.argv[1:])
+    shapes = parse_shapes(arguments.shapes)
+    with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
+        builder = Builder(Path(scratch), arguments)
+        starts = builder.build()
+        report = measure(builder, starts, shapes, arguments)
+    print(f"\n{arguments.size}, question answering, {arguments.threads} threads\n")
+    print(report.render())
+    save(arguments.json, "peers", arguments, report.to_dict())
+    if arguments.plot is not None:
+        from albert_export.bench.plot import draw
+
+        draw(report, arguments.plot)
+
+
+def parse(args: Sequence[str]) -> argparse.Namespace:
+    """Return the options, what was left out filled in."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", type=Path, help="Python of the peers' environment; without it those are left out")
+    parser.add_argument(
+        "--contenders", nargs="+", metavar="NAME", help=f"some of: {', '.join((*OURS, *ELSEWHERE, USUAL))}"
+    )
+    parser.add_argument("--quick", action="store_true", help="a tiny model and few runs: only whether it works")
+    parser.add_argument("--size", choices=SIZES)
+    parser.add_argument("--shapes", help="as for albert-export bench")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of one run; one for each processor")
+    parser.add_argument("--repeats", type=int, help="warm runs of each shape")
+    parser.add_argument("--loads", type=int, help="fresh processes for each file")
+    parser.add_argument("--samples", type=int, help="inputs that NNCF measures ranges on")
+    parser.add_argument("--scratch", type=Path, help="where the models go; by default the temporary directory")
+    parser.add_argument("--json", type=Path, help="where to write the results")
+    parser.add_argument("--plot", type=Path, help="where to draw them")
+    arguments = parser.parse_args(args)
+    for name, value in (QUICK if arguments.quick else USUALLY).items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+    there = (*OURS, *(ELSEWHERE if arguments.peers is not None else ()), USUAL)
+    arguments.contenders = arguments.contenders or list(there)
+    for name in arguments.contenders:
+        if name not in there:
+            parser.error(
+                f"a contender must be one of {', '.join(there)}; received {name}; fix: name one, or give --peers"
+            )
+    return arguments
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Makes everybody's file of one checkpoint.
+
+    Attributes:
+        scratch: Directory for all of them.
+        arguments: What :func:`parse` returned.
+    """
+
+    scratch: Path
+    arguments: argparse.Namespace
+
+    @property
+    def checkpoint(self) -> Path:
+        """The seeded checkpoint."""
+        return self.scratch / "checkpoint"
+
+    @property
+    def vocabulary(self) -> int:
+        """Ids are below it."""
+        return int(SIZES[self.arguments.size].get("vocab_size", 30000))
+
+    def inputs(self, shape: Shape) -> Mapping[str, Any]:
+        """The inputs of a shape, the same for all."""
+        return make_inputs(shape, vocabulary=self.vocabulary)
+
+    def build(self) -> list[Start]:
+        """Build what is asked for; return the contenders in the order in which they were named."""
+        make_checkpoint(self.arguments.size, self.checkpoint)
+        wanted = self.arguments.contenders
+        built = self._ours([name for name in OURS if name in wanted])
+        peers = [name for name in ELSEWHERE if name in wanted]
+        if peers:
+            built |= self._elsewhere(peers)
+        if USUAL in wanted:
+            built[USUAL] = self._usual()
+        return [built[name] for name in wanted]
+
+    def _ours(self, names: Sequence[str]) -> dict[str, Start]:
+        bundle = self.scratch / "ours"
+        files: dict[str, str] = {}
+        for name in names:
+            before = set(files.values())
+            target, *options = OURS[name]
+            self._export(target, bundle, *options)
+            (files[name],) = {entry.artifact.file for entry in choose_entries([bundle])} - before
+        by_file = {} if not names else {entry.artifact.file: entry for entry in choose_entries([bundle])}
+        starts = {}
+        for name, file in files.items():
+            entry = dataclasses.replace(by_file[file], name=name)
+            facts = {"target": entry.artifact.target, "precision": entry.artifact.precision, "file": file}
+            start = _later(entry.start, device="cpu", threads=self.arguments.threads, seed=0)
+            starts[name] = Start(start, facts, entry.file_bytes)
+        return starts
+
+    def _elsewhere(self, names: Sequence[str]) -> dict[str, Start]:
+        python = str(self.arguments.peers)
+        driver = [python, str(ROOT / "benchmarks/optimum_export.py")]
+        optimum = self.scratch / "optimum"
+        task = ["--model", str(self.checkpoint), "--task", "question-answering"]
+        self._say("optimum-cli export onnx")
+        run_process([*driver, "export", "onnx", *task, str(optimum)], self._log)
+        starts = {OPTIMUM: self._peer(OPTIMUM, python, "onnxruntime", optimum / "model.onnx")}
+        if OPTIMUM_INT8 in names:
+            out = self.scratch / "optimum-int8"
+            options = ["--avx512_vnni", "--per_channel", "--output", str(out)]
+            self._say("optimum-cli onnxruntime quantize")
+            run_process([*driver, "onnxruntime", "quantize", "--onnx_model", str(optimum), *options], self._log)
+            (file,) = out.glob("*.onnx")
+            starts[OPTIMUM_INT8] = self._peer(OPTIMUM_INT8, python, "onnxruntime", file)
+        convert = [python, "-m", "benchmarks.openvino_build", str(optimum / "model.onnx")]
+        if OPENVINO in names:
+            self._say("openvino.convert_model")
+            file = self.scratch / "openvino" / "model.xml"
+            run_process([*convert, str(file)], self._log)
+            starts[OPENVINO] = self._peer(OPENVINO, python, "openvino", file, precision="bf16")
+        if NNCF in names:
+            self._say("nncf.quantize")
+            file = self.scratch / "nncf" / "model.xml"
+            run_process([*convert, str(file), "--int8", str(self._samples())], self._log)
+            starts[NNCF] = self._peer(NNCF, python, "openvino", file)
+        return starts
+
+    def _usual(self) -> Start:
+        saved_model, file = self.scratch / "saved_model", self.scratch / "usual" / "model.tflite"
+        self._export("savedmodel", saved_model, "--layers", "unrolled")
+        file.parent.mkdir()
+        self._say("tf.lite.TFLiteConverter")
+        place = str(next(saved_model.glob("saved_model*/1")))
+        run_process([sys.executable, "-m", "benchmarks.plain_tflite", place, str(file), "--int8"], self._log)
+        return self._peer(USUAL, sys.executable, "litert", file)
+
+    def _peer(self, name: str, python: str, runtime: str, file: Path, precision: str | None = None) -> Start:
+        request = {"runtime": runtime, "file": str(file), "threads": self.arguments.threads, "precision": precision}
+        start = _later(
+            ProcessContender,
+            name,
+            request=request,
+            takes=lambda _: True,
+            inputs=self.inputs,
+            command=[python, "-P", "-m", "benchmarks.peers_worker"],
+        )
+        # An OpenVINO model is two files, and an ONNX model may have its weights beside it; each lies alone.
+        parts = [part for part in file.parent.iterdir() if part.name.split(".")[0] == file.name.split(".")[0]]
+        return Start(start, {"runtime": runtime, "file": file.name}, sum(part.stat().st_size for part in parts))
+
+    def _export(self, target: str, out: Path, *options: str) -> None:
+        self._say(f"albert-export {target} {' '.join(options)}")
+        chosen = ["--task", "question-answering", "--model", str(self.checkpoint), "--quiet", "--no-parity"]
+        run_process([*ALBERT_EXPORT, target, *chosen, *options, "--out", str(out)], self._log)
+
+    def _samples(self) -> Path:
+        """Inputs for calibration, of other ids than those that are timed."""
+        file = self.scratch / "samples.npz"
+        shape = Shape(self.arguments.samples, 64, padded=True)
+        inputs: dict[str, Any] = dict(make_inputs(shape, vocabulary=self.vocabulary, seed=1))
+        np.savez(file, **inputs)
+        return file
+
+    @property
+    def _log(self) -> Path:
+        return self.scratch / "log.txt"
+
+    def _say(self, line: str) -> None:
+        print(f"building: {line}", file=sys.stderr)
+
+
+def _later(call: Callable[..., ProcessContender], *args: Any, **kwargs: Any) -> Callable[[], ProcessContender]:
+    return lambda: call(*args, **kwargs)
+
+
+def measure(
+    builder: Builder, starts: Sequence[Start], shapes: Sequence[Shape], arguments: argparse.Namespace
+) -> BenchReport:
+    """Run everything in turn, then compare it with the oracle."""
+
+    def compare(contenders: Sequence[ProcessContender]) -> Mapping[str, Errors]:
+        from albert_export.bench.exactness import measure_errors
+        from albert_export.checkpoints import open_checkpoint
+        from albert_export.parity.oracle import Oracle
+        from albert_export.tasks import get_task
+
+        task = get_task("question-answering")
+        oracle = Oracle(open_checkpoint(builder.checkpoint, task=task), task)
+        inputs = {contender: {shape: builder.inputs(shape) for shape in shapes} for contender in contenders}
+        return measure_errors(oracle, inputs, builder.scratch)
+
+    measured = run(
+        starts,
+        shapes,
+        repeats=arguments.repeats,
+        loads=arguments.loads,
+        compare=compare,
+        say=lambda line: print(line, file=sys.stderr),
+    )
+    names = [each.name for each in measured]
+    baseline = next((name for name in BASELINES if name in names), names[0])
+    options = {name: getattr(arguments, name) for name in ("size", "threads", "repeats", "loads", "samples")}
+    return BenchReport(tuple(shapes), measured, baseline, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The picture, and what is checked before anything is measured."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from albert_export.bench.plot import check_plot, draw
+from albert_export.bench.shapes import Shape
+from albert_export.errors import InputError, MissingDependencyError
+from tests.bench.fakes import measured, report
+
+SHAPES = (Shape(1, 16), Shape(1, 128), Shape(8, 128), Shape(8, 128, True))
+TIMES = {"1x16": (0.01,), "1x128": (0.1,), "8x128": (0.8,), "8x128p": (0.7,)}
+
+
+@pytest.mark.parametrize("errors", [(1e-6, 0.02), (None, None), (0.0, 1.0)])
+def test_a_picture_is_written(tmp_path: Path, errors: tuple[float | None, float | None]) -> None:
+    both = report(
+        measured("fp32", TIMES, error=errors[0]), measured("int8", {"1x16": (0.005,)}, error=errors[1]), shapes=SHAPES
+    )
+    draw(both, tmp_path / "bench.png")
+    assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_another_form_is_refused() -> None:
+    with pytest.raises(InputError, match=r"a picture must be one of \.png, \.svg, \.pdf; received bench\.txt"):
+        check_plot(Path("bench.txt"))
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    check = pytest.raises(MissingDependencyError, match=r"pip install 'albert-export\[plot\]'")
+    with monkeypatch.context() as patch, check:
+        patch.setattr("importlib.import_module", _missing)
+        check_plot(Path("bench.png"))
+
+
+def _missing(name: str) -> None:
+    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
