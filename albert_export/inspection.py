@@ -125,7 +125,7 @@ def random_weights_notice(names: Iterable[str]) -> str:
 
 _WIDTH = 100
 
-#: Kind of source -> how it is told to a person. The built-in model is a seeded one until a trained one takes its place.
+#: Kind of source -> how it is told to a person.
 _KINDS = {"directory": "the directory", "hub": "the hub's", "builtin": "the built-in model"}
 
 
