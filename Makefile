@@ -68,11 +68,14 @@ format: $(DEV_STAMP)  ## mend formatting and what ruff can mend
 docs: $(DEV_STAMP)  ## write anew what in docs/ is generated from the code
 	$(BIN)/python tools/generate_cli_docs.py
 	$(BIN)/python tools/generate_embedding_vectors.py
+	$(BIN)/python -m tools.generate_model_card
 
 # The C library is told to keep the memory of one step for the next: a fifth of the time goes into giving it back.
 mini: $(DEV_STAMP)  ## generate text and train albert-mini anew, with its figures: an hour on two processors
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 MALLOC_TOP_PAD_=200000000 \
 		$(BIN)/python -m tools.mini
+	$(BIN)/python -m benchmarks.mini_accuracy --metrics docs/mini-metrics.json
+	$(BIN)/python -m tools.generate_model_card
 
 # What is compared with lives in an environment of its own: its packages pin other versions than ours.
 $(PEERS)/.installed: benchmarks/peers-requirements.txt | $(DEV_STAMP)
