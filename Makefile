@@ -23,9 +23,8 @@ DEMO_STAMP := $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(VENV)/.installed-onnx
 PYTEST_ARGS ?= -n 2
 PEERS := .venv-peers
 BENCH_SIZES ?= base
-DEMO_QUESTION := Who wrote the first program?
-DEMO_CONTEXT := Ada Lovelace wrote the first program for a machine that was never finished. \
-	Charles Babbage had drawn it, and the notes she added to its description are longer than the description itself.
+# A paragraph on the first line, a question about it on each of the others.
+DEMO_TEXT := docs/demo.txt
 
 help:  ## list what make can do
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)$$/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -43,13 +42,16 @@ $(VENV)/.installed-%: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --constraint constraints.txt --no-build-isolation --editable '.[$*]'
 	@touch $@
 
-demo: $(DEMO_STAMP)  ## export the built-in model's question answering to ./demo, ask it a question, show the parity
-	@echo "== albert-export onnx: the built-in model, UNTRAINED, its weights drawn from a seed =="
+demo: $(DEMO_STAMP)  ## export albert-mini's question answering to ./demo with its parity, ask it six questions
+	@echo "== albert-export onnx: albert-mini, the small trained model of the package, question answering =="
 	$(BIN)/albert-export onnx --task question-answering --out demo
 	@echo
-	@echo "== albert-export run: real text through ONNX Runtime =="
-	@echo "   (an untrained model answers at random; the same command serves a trained checkpoint: --model DIR_OR_HUB_ID)"
-	$(BIN)/albert-export run demo --question "$(strip $(DEMO_QUESTION))" --context "$(strip $(DEMO_CONTEXT))"
+	@echo "== albert-export run demo --question … --context …: names that it has never seen, through ONNX Runtime =="
+	@sed -n 1p $(DEMO_TEXT) | fold -s -w 110
+	@context=$$(sed -n 1p $(DEMO_TEXT)); sed 1d $(DEMO_TEXT) | while read -r question; do \
+		echo && echo "$$question" && \
+		$(BIN)/albert-export run demo --question "$$question" --context "$$context" </dev/null || exit 1; \
+	done
 
 test: lint  ## lint, strict types and the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -66,11 +68,14 @@ format: $(DEV_STAMP)  ## mend formatting and what ruff can mend
 docs: $(DEV_STAMP)  ## write anew what in docs/ is generated from the code
 	$(BIN)/python tools/generate_cli_docs.py
 	$(BIN)/python tools/generate_embedding_vectors.py
+	$(BIN)/python -m tools.generate_model_card
 
 # The C library is told to keep the memory of one step for the next: a fifth of the time goes into giving it back.
 mini: $(DEV_STAMP)  ## generate text and train albert-mini anew, with its figures: an hour on two processors
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=8000000000 MALLOC_TOP_PAD_=200000000 \
 		$(BIN)/python -m tools.mini
+	$(BIN)/python -m benchmarks.mini_accuracy --metrics docs/mini-metrics.json
+	$(BIN)/python -m tools.generate_model_card
 
 # What is compared with lives in an environment of its own: its packages pin other versions than ours.
 $(PEERS)/.installed: benchmarks/peers-requirements.txt | $(DEV_STAMP)

@@ -65,7 +65,8 @@ def export(
 
     Args:
         target: Name in the table of targets, e.g. ``onnx``.
-        model: Checkpoint directory, built-in name, hub id or an opened checkpoint; None for the built-in model.
+        model: Checkpoint directory, built-in name, hub id or an opened checkpoint; None for the default
+            built-in model, which is trained.
         task: Name or alias in the table of tasks, e.g. ``qa``.
         out: Directory of the bundle: absent, empty, or a bundle of the same task and checkpoint to add to.
         precision: One of the target's precisions; None for its default.

@@ -129,7 +129,7 @@ _WIDTH = 100
 #: Stands for a space at which no line is broken.
 _FIXED = "\N{NO-BREAK SPACE}"
 
-#: Kind of source -> how it is told to a person. The built-in model is a seeded one until a trained one takes its place.
+#: Kind of source -> how it is told to a person.
 _KINDS = {"directory": "the directory", "hub": "the hub's", "builtin": "the built-in model"}
 
 

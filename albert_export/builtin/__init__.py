@@ -35,11 +35,18 @@ class BuiltinModel:
     held_out: bool = False
 
 
-DEFAULT_MODEL = "albert-seeded"
+DEFAULT_MODEL = "albert-mini"
 
 BUILTIN_MODELS: dict[str, BuiltinModel] = {
     model.name: model
     for model in (
+        BuiltinModel(
+            "albert-mini",
+            trained=True,
+            summary="a small ALBERT trained on text of small invented worlds, to see real answers without a download",
+            files="albert_export.builtin.trained:mini_files",
+            held_out=True,
+        ),
         BuiltinModel(
             "albert-seeded",
             trained=False,
@@ -52,7 +59,7 @@ BUILTIN_MODELS: dict[str, BuiltinModel] = {
 #: What a program prints before it shows answers of a model with ``trained=False``.
 UNTRAINED_NOTICE = (
     "albert-seeded is untrained: its weights come from a seed, so its answers mean nothing. "
-    "It shows that every step works; give --model a trained checkpoint for real answers."
+    "It shows that every step works; leave --model out, or give it a trained checkpoint, for real answers."
 )
 
 
@@ -68,7 +75,8 @@ def builtin_directory(
     Args:
         name: A key of :data:`BUILTIN_MODELS`.
         task: The head to compose with the encoder. None for every head whose weights have names of their own, and one
-            of the three tasks that call their weights ``classifier``: of albert-seeded text classification.
+            of the three tasks that call their weights ``classifier``: of albert-mini multiple choice, of albert-seeded
+            text classification.
         cache: Where to put the directory; by default ``$ALBERT_EXPORT_CACHE``, else the user's cache directory.
 
     Raises:

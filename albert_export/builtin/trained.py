@@ -112,9 +112,9 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         if not FILES.is_dir():
             raise CheckpointError(
-                "this version comes without the files of albert-mini, which are still to be trained",
+                "this copy comes without the files of albert-mini",
                 received=f"no {FILES.name}/ in the package",
-                fix="take albert-seeded, or make them in a checkout with: make mini",
+                fix="install albert-export again, or train them in a checkout with: make mini",
             ) from error
         raise _damaged(f"{path.name}: {error.strerror or error}") from error
 

@@ -58,7 +58,7 @@ def open_checkpoint(
             else the name of a built-in model; else a hub id ``owner/name``. None for the default built-in model. A
             directory wins over a hub repository of the same name.
         task: Which head a built-in model is composed with; without it, those whose weights have names of their own
-            and a classifier of two labels. Other checkpoints hold what they hold.
+            and one of those that call them ``classifier``. Other checkpoints hold what they hold.
         revision: Branch, tag or commit of a hub repository; nothing else has one, and then it is ignored.
         cache_dir: Where downloads are kept; by default where ``huggingface-hub`` keeps them.
         local_files_only: Never use the network.

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from albert_export.builtin import BUILTIN_MODELS, DEFAULT_MODEL
 from albert_export.calibration import BUILTIN_TEXTS
 from albert_export.cli.options import (
     DIRECTORY,
@@ -68,8 +69,8 @@ def _options(target: Target) -> list[_Option]:
         click.option(
             "--model",
             shell_complete=complete_checkpoint,
-            help="Checkpoint: a directory, or a hub id (owner/name); by default the built-in model, which is "
-            "untrained.",
+            help=f"Checkpoint: a directory, a hub id (owner/name), or {' or '.join(BUILTIN_MODELS)}, which come with "
+            f"the package; {DEFAULT_MODEL} by default, a small one that is trained.",
         ),
         click.option("--out", required=True, type=DIRECTORY, help="Bundle to write, or to add this artifact to."),
         click.option(
@@ -188,7 +189,7 @@ def export_command(target: Target) -> click.Command:
         interrupted leaves what was there. Private checkpoints: HF_TOKEN.
         """,
         examples=(
-            f"albert-export {target.name} --task question-answering --out qa/".ljust(76) + "# the built-in model",
+            f"albert-export {target.name} --task question-answering --out qa/".ljust(76) + f"# {DEFAULT_MODEL}",
             *_EXAMPLES[target.name],
         ),
     )(command)

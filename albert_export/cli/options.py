@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from albert_export.builtin import DEFAULT_MODEL, HELD_OUT_SETS
 from albert_export.targets import PRECISIONS, TARGETS
 from albert_export.tasks import TASKS
 
@@ -123,8 +124,9 @@ def data_options(function: Decorated) -> Decorated:
         ),
         click.option(
             "--data",
-            metavar="FILE",
-            help="Measure the task's metrics, before export and after, on these JSON lines with the right answers.",
+            metavar=f"FILE|none|{'|'.join(HELD_OUT_SETS)}",
+            help="Measure the task's metrics, before export and after, on these JSON lines with the right answers; by "
+            f"default, of {DEFAULT_MODEL}, on those that it was not trained on.",
         ),
     ):
         function = option(function)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from albert_export.builtin import BUILTIN_MODELS, BuiltinModel, builtin_directory, trained
+from albert_export.builtin import builtin_directory, trained
 from albert_export.checkpoints import parameters, write_safetensors
 from albert_export.config import AlbertConfig
 from albert_export.tasks import TASKS, get_task
@@ -53,18 +53,8 @@ ITEMS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-MODEL = BuiltinModel(
-    "albert-mini",
-    trained=True,
-    summary="a tiny ALBERT in the place of a trained one",
-    files="albert_export.builtin.trained:mini_files",
-    held_out=True,
-)
-
-
 def install_mini(monkeypatch: pytest.MonkeyPatch, directory: Path, **sizes: Any) -> Path:
     """Write the files of a tiny model, and let the package take them for its own; return their directory."""
-    monkeypatch.setitem(BUILTIN_MODELS, MODEL.name, MODEL)
     monkeypatch.setattr(trained, "FILES", write_mini(directory, **sizes))
     return directory
 

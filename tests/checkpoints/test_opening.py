@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from albert_export.builtin import DEFAULT_MODEL
 from albert_export.checkpoints import (
     find_config_file,
     find_tokenizer_directory,
@@ -23,6 +22,7 @@ from albert_export.checkpoints import (
 )
 from albert_export.errors import CheckpointError, ConfigError
 from albert_export.tasks import get_task
+from tests.builtin.mini_files import install_mini
 from tests.checkpoints.tiny import tiny_config, tiny_tensors, write_tiny
 
 
@@ -80,10 +80,13 @@ def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_directory_wins_over_a_built_in_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALBERT_EXPORT_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    assert open_checkpoint(DEFAULT_MODEL).source_kind == "builtin"
-    write_tiny(tmp_path / DEFAULT_MODEL)
-    assert open_checkpoint(DEFAULT_MODEL).source_kind == "directory"
-    assert open_checkpoint(None).source_kind == "builtin"
+    install_mini(monkeypatch, tmp_path / "mini")
+    for name in ("albert-seeded", "albert-mini"):
+        assert open_checkpoint(name).source_kind == "builtin"
+        write_tiny(tmp_path / name)
+        assert open_checkpoint(name).source_kind == "directory"
+    default = open_checkpoint(None)
+    assert (default.source_kind, default.source_name) == ("builtin", "albert-mini")
 
 
 def test_shards(tmp_path: Path) -> None:

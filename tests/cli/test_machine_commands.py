@@ -86,7 +86,7 @@ def test_the_bash_script_is_one_that_bash_reads(invoke: Invoke) -> None:
         ("albert-export onnx --layers ", ["rolled", "unrolled"]),
         ("albert-export run qa --device cu", ["cuda"]),
         ("albert-export run qa --precision fp", ["fp32", "fp16"]),
-        ("albert-export onnx --model albert-s", ["albert-seeded", "albert-s"]),
+        ("albert-export onnx --model albert-", ["albert-mini", "albert-seeded", "albert-"]),
     ],
 )
 def test_completion_offers_the_names_of_the_tables(spawn: Spawn, words: str, offered: list[str]) -> None:

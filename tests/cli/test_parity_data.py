@@ -11,7 +11,7 @@ import pytest
 
 import albert_export
 from albert_export.parity import data_check
-from tests.builtin.mini_files import write_items
+from tests.builtin.mini_files import install_mini, write_items
 from tests.cli.conftest import Invoke
 from tests.cli.test_program import error_line
 from tests.conftest import Exported
@@ -95,3 +95,25 @@ def test_an_export_reads_the_data_before_it_traces_and_refuses_them_without_pari
     for options in (("--data", "none"), ("--max-drop", "1")):
         assert "serve parity; received an export without" in error_line(invoke(*args, "--no-parity", *options).stderr)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_model_and_data_the_trained_model_is_measured_on_what_it_was_not_trained_on(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALBERT_EXPORT_CACHE", str(tmp_path / "cache"))
+    install_mini(monkeypatch, tmp_path / "mini", max_position_embeddings=48)
+    out = tmp_path / "out"
+    exported = invoke("onnx", "--task", "seqcls", "--out", out, "--json")
+    assert exported.exit_code == 0, exported.stderr
+    described = json.loads(exported.stdout)
+    assert (described["source"]["kind"], described["source"]["name"]) == ("builtin", "albert-mini")
+    parity = described["artifacts"][0]["parity"]
+    assert parity["data"]["name"] == "held-out of albert-mini"
+    assert parity["metrics"]["accuracy"]["max_drop"] == 0.0
+    assert "3 items of held-out of albert-mini, answered by onnx/model.onnx" in exported.stderr
+    again = invoke("parity", out, "--data", "new-patterns", "--no-record", "--json")
+    assert json.loads(again.stdout)["data"]["name"] == "new-patterns of albert-mini"
+    without = invoke("parity", out, "--data", "none", "--no-record")
+    assert (without.exit_code, "held-out" in without.stdout + without.stderr) == (0, False)
+    answer = invoke("run", out, "--text", "A good book.")
+    assert (answer.exit_code, answer.stderr) == (0, "")

@@ -72,6 +72,30 @@ def test_the_commands_that_need_no_checkpoint_run(
     assert result.exit_code == 0, result.stderr
 
 
+def demo_of_the_readme() -> tuple[str, dict[str, str]]:
+    """The paragraph that `make demo` asks about, and question -> answer."""
+    paragraph = " ".join(line.removeprefix("> ") for line in README.splitlines() if line.startswith("> "))
+    return paragraph, dict(re.findall(r"^\| ([^|]+\?) \| ([^|]+) \|$", README, re.MULTILINE))
+
+
+def test_the_readme_shows_the_demo() -> None:
+    paragraph, answers = demo_of_the_readme()
+    assert [paragraph, *answers] == (ROOT / "docs" / "demo.txt").read_text(encoding="utf-8").splitlines()
+    assert len(answers) == 6
+    assert [answer for answer in answers.values() if answer not in paragraph] == []
+
+
+def test_the_demo_has_names_that_the_model_was_not_trained_on() -> None:
+    from tools.mini.worlds.names import is_held_out
+
+    paragraph = (ROOT / "docs" / "demo.txt").read_text(encoding="utf-8").partition("\n")[0]
+    names = {name for sentence in paragraph.split(". ") for name in re.findall(r"(?:[A-Z]\w+ ?)+", sentence)}
+    parts = {"Sabine Ashfield": ("Sabine", "Ashfield"), "Lucas Harper": ("Lucas", "Harper")}
+    single = {part for name in map(str.strip, names) for part in parts.get(name, (name,))} - {"She", "May"}
+    assert len(single) == 10
+    assert {name for name in single if not is_held_out(name)} == set()
+
+
 def test_the_table_of_extras_is_that_of_the_project() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     named = [

@@ -1,0 +1,115 @@
+"""The model card tells the figures that are stored, beside what they must reach, and claims none that nobody took."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from albert_export.config import AlbertConfig
+from benchmarks.mini_accuracy import store
+from tools.generate_model_card import render
+from tools.mini.evaluation import FIGURE
+from tools.mini.figures import GATES
+
+CONFIG = AlbertConfig(
+    vocab_size=8000,
+    embedding_size=96,
+    hidden_size=192,
+    num_hidden_layers=6,
+    num_attention_heads=6,
+    intermediate_size=768,
+    max_position_embeddings=512,
+)
+
+
+@pytest.fixture
+def metrics() -> dict[str, Any]:
+    """What a training might write; every figure is another number."""
+    figures = {**{task: (name,) for task, name in FIGURE.items()}, "question-answering": ("exact_match", "f1")}
+    figures["fill-mask"] = ("top1", "top5")
+    tasks = {
+        task: {
+            split: {**{name: base - row - column / 4 for column, name in enumerate(names)}, "items": items}
+            for split, base, items in (("held_out", 99.0, 300), ("new_patterns", 88.0, 150))
+        }
+        for row, (task, names) in enumerate(figures.items())
+    }
+    return {
+        "model": "albert-mini",
+        "parameters": {"encoder": 1_234_567, "question-answering": 386, "all": 1_300_000},
+        "tasks": tasks,
+        "question_answering_by_tokens": [{"tokens": [1, 64], "items": 210, "exact_match": 93.25}],
+        "baseline_exact_match": {"held_out": 31.5, "new_patterns": 22.5},
+        "bytes": 4_560_000,
+        "training": {
+            "items": {"question-answering": 75_000, "question-answering long": 3_000},
+            "steps": 12_930,
+            "tokens": 26_000_000,
+            "tokens_per_second": 7_100,
+            "minutes": 61.2,
+            "machine": "x86_64, 2 processors, torch 2.13.0",
+            "curve": [],
+        },
+        "leaks": dict.fromkeys(FIGURE, 0),
+    }
+
+
+def cells(card: str, *beginning: str) -> list[str]:
+    """The row of a table that begins with these cells."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in card.splitlines() if line[:1] == "|"]
+    (found,) = (row for row in rows if row[: len(beginning)] == list(beginning))
+    return found[len(beginning) :]
+
+
+def test_every_figure_stands_beside_what_it_must_reach(metrics: dict[str, Any]) -> None:
+    card = render(metrics, CONFIG)
+    assert cells(card, "question-answering", "exact match") == ["99.0", "90", "88.0", "60"]
+    assert cells(card, "question-answering", "F1 of words") == ["98.8", "", "87.8", ""]
+    for task, split in GATES:
+        name = {"exact_match": "exact match", "entity_f1": "F1 of entities", "top5": "top-5"}.get(
+            FIGURE[task], "accuracy"
+        )
+        value = metrics["tasks"][task][split][FIGURE[task]]
+        shown = cells(card, task, name)
+        place = 0 if split == "held_out" else 2
+        assert shown[place : place + 2] == [f"{value:.1f}", f"{GATES[task, split]:.0f}"]
+    assert cells(card, "1 to 64") == ["210", "93.2"]
+    assert cells(card, "question-answering long") == ["3,000"]
+
+
+def test_sizes_training_baseline_and_leaks_are_told(metrics: dict[str, Any]) -> None:
+    metrics["leaks"]["pretraining"] = 7
+    card = " ".join(render(metrics, CONFIG).split())
+    for told in (
+        "exact match of 31.5 on the held-out questions (it must stay below 50,",
+        "22.5 on those of new patterns",
+        "Of all items of both sets, 7 are in the training set",
+        "One layer, 192 wide with 6 heads of attention and 768 in between, is applied 6 times",
+        "1,234,567 parameters are the encoder's, 1,300,000 are all",
+        "take 4.6 MB",
+        "12,930 steps over 26 million tokens took 61 minutes at 7,100 tokens a second (x86_64, 2 processors",
+        "## What it is not for",
+        "Apache-2.0",
+    ):
+        assert told in card
+
+
+def test_a_card_without_the_leaks_is_not_written(metrics: dict[str, Any]) -> None:
+    del metrics["leaks"]
+    with pytest.raises(ValueError, match=r"received figures without that; fix: python -m benchmarks\.mini_accuracy"):
+        render(metrics, CONFIG)
+
+
+def test_the_benchmark_stores_its_figures_beside_the_facts_of_the_training(
+    metrics: dict[str, Any], tmp_path: Path
+) -> None:
+    leaks = metrics.pop("leaks")
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    store(path, {"baseline_exact_match": {"held_out": 1.0, "new_patterns": 2.0}, "leaks": leaks})
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    assert stored == {**metrics, "baseline_exact_match": {"held_out": 1.0, "new_patterns": 2.0}, "leaks": leaks}
+    assert "exact match of 1.0" in render(stored, CONFIG)
