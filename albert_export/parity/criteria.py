@@ -31,7 +31,9 @@ class Criterion:
         noise_factor: The largest error may be this multiple of ``e0``, the framework's own noise
             (max |eager fp32 - eager fp64|), and
         scale_factor: this multiple besides: in full precision of ``scale``, the root mean square of the float64 output,
-            which is what remains where the framework happens to make no error at all; in a lower one of ``spread``.
+            which is what remains where the framework happens to make no error at all; in a lower one of ``spread``, or
+            less where the output has few numbers: twice what the largest of as many normally distributed errors would
+            be at ``least_snr_db``.
         least_snr_db: Least signal-to-noise ratio in dB; None in full precision.
         least_cosine: Least cosine between the outputs.
         most_flips: Largest share of decisions that may be taken otherwise; two may in any case. None of them may be
@@ -54,7 +56,10 @@ class Criterion:
 
     def limit(self, pool: Pool) -> float:
         """Return the largest error that passes, in the unit of the output."""
-        return self.noise_factor * pool.e0 + self.scale_factor * (pool.spread if self.lossy else pool.scale)
+        if self.least_snr_db is None:
+            return self.noise_factor * pool.e0 + self.scale_factor * pool.scale
+        largest = 2.0 * math.sqrt(2.0 * math.log(max(2, pool.count))) * 10.0 ** (-self.least_snr_db / 20.0)
+        return self.noise_factor * pool.e0 + min(self.scale_factor, largest) * pool.spread
 
     def row_limit(self, pool: Pool) -> float:
         """Return how far a row alone, or a repeated run, may lie from the batch, in the unit of the output."""
@@ -97,7 +102,7 @@ EAGER = Criterion(noise_factor=8.0, scale_factor=1e-5)
 _CLEAR = 6.0
 #: Rounding is not the same everywhere: the error of the scores beside a decision counts where it is larger than that of
 #: the whole output, up to this multiple of it, so that one place that is wrong does not excuse itself.
-_UNEVEN = 3.0
+_UNEVEN = 1.5
 
 
 def criterion_for(precision: str) -> Criterion:

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from albert_export import AlbertConfig
 from albert_export.errors import UnknownNameError
 from albert_export.parity.criteria import CRITERIA, Criterion, Flip, Pool, criterion_for, measure
+from albert_export.parity.decisions import compare_decisions
+from albert_export.tasks import get_task
 
 EVERYWHERE = np.ones((2, 3), dtype=bool)
 
@@ -103,13 +106,30 @@ def test_a_lower_precision_is_judged_by_its_energy_direction_and_decisions() -> 
     assert not criterion.passes(near)
 
 
-def test_a_flip_is_clear_by_the_noise_around_it_up_to_three_times_that_of_the_output() -> None:
+@pytest.mark.parametrize(("precision", "noise", "most"), [("fp16", 0.01, 0), ("bf16", 0.09, 6)])
+def test_one_place_with_unrelated_scores_is_a_miss_nearly_always(precision: str, noise: float, most: int) -> None:
+    """In bf16, unrelated scores of few labels are now and then as near as rounding makes them."""
+    passed = 0
+    spec, config = get_task("token-classification").outputs[0], AlbertConfig(num_labels=9)
+    everywhere = np.ones(400, bool)
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        exact = generator.standard_normal((400, 9))
+        got = exact + noise * generator.standard_normal(exact.shape)
+        got[0] = -np.roll(exact[0], 1)
+        pool = measure("case", exact, exact, got, everywhere, by_entry=True)
+        pool.decisions, pool.flipped = compare_decisions(spec, config, exact, got, everywhere)
+        passed += criterion_for(precision).passes(pool)
+    assert passed <= most
+
+
+def test_a_flip_is_clear_by_the_noise_around_it_up_to_one_and_a_half_times_the_output_s() -> None:
     exact = np.random.default_rng(5).standard_normal((50, 40))
     errors = np.full_like(exact, 0.1)
     errors[0, 0] = 10.0  # largest: no margin of this test is above it
     pool = measure("case", exact, exact, exact + errors, np.ones(50, bool))
     noise = float(np.sqrt((errors**2).mean()))
-    for around, clear_from in ((0.0, 6.0), (0.5, 6.0), (2.0, 12.0), (50.0, 18.0)):
+    for around, clear_from in ((0.0, 6.0), (0.5, 6.0), (1.25, 7.5), (50.0, 9.0)):
         pool.flipped = [Flip(clear_from * noise * side, around * noise) for side in (0.99, 1.01)]
         assert pool.clear_flips == 1
 
@@ -163,5 +183,7 @@ def test_too_many_flips_are_a_miss_however_near_they_were() -> None:
 def test_a_row_alone_is_held_to_a_limit_of_its_own() -> None:
     pool = Pool(count=4, e0=0.0, _squares=4.0)
     assert criterion_for("int8").row_limit(pool) == pytest.approx(0.2)
-    assert criterion_for("int8").limit(pool) == pytest.approx(3.0)
+    assert criterion_for("int8").limit(Pool(count=10**6, _squares=1e6)) == pytest.approx(3.0)
+    # Four numbers: twice sqrt(2 ln 4) at 7 dB.
+    assert criterion_for("int8").limit(pool) == pytest.approx(2 * 1.6651 * 0.44668, rel=1e-4)
     assert criterion_for("fp32").row_limit(pool) == criterion_for("fp32").limit(pool)
