@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 #: Name of the installed package.
@@ -43,10 +44,11 @@ def install_command(*extras: str, upgrade: bool = False) -> str:
 
     try:
         importlib.metadata.version(DISTRIBUTION)
-        name, where = DISTRIBUTION, ""
+        name, first = DISTRIBUTION, ""
     except importlib.metadata.PackageNotFoundError:
-        name, where = ".", " in the checkout"
-    return f"pip install {'--upgrade ' if upgrade else ''}'{name}[{','.join(extras)}]'{where}"
+        # The package's parent is the checkout's root.
+        name, first = ".", f"cd '{Path(__file__).resolve().parent.parent}' && "
+    return f"{first}pip install {'--upgrade ' if upgrade else ''}'{name}[{','.join(extras)}]'"
 
 
 class AlbertExportError(Exception):

@@ -75,7 +75,9 @@ def _miss(report: ParityReport, new: str, rejected: Path) -> ParityError:
     received = report.worst()
     fix = f"read {rejected}/parity/report.md; the old bundle stays as it was"
     if older:
-        fix = f"first export {' and '.join(older)} again, or export {new} into another directory; {fix}"
+        # Exporting one of several proves the others again, which still miss.
+        again = f"first export {older[0]} again, or " if len(older) == 1 else ""
+        fix = f"{again}export {new} into another directory; {fix}"
         if new not in files:
             received = f"{received}; the new {new} passes"
     return ParityError(f"{' and '.join(missed)} must compute what the eager model computes", received=received, fix=fix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.metadata
 import pickle  # noqa: TID251 -- what multiprocessing sends errors with
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,9 @@ def test_an_error_is_one_line(error):
     assert "\n" not in str(error)
 
 
+ROOT = Path(__file__).resolve().parents[1]
+
+
 def test_the_tree_in_the_module_names_every_class():
     drawn = [line.strip(" │├└─").split()[0] for line in (errors.__doc__ or "").splitlines() if "Error" in line]
     made = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, Exception)}
@@ -54,6 +58,6 @@ def test_an_extra_is_brought_to_the_package_that_is_installed_or_from_the_checko
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", absent)
-    assert install_command("onnx") == "pip install '.[onnx]' in the checkout"
+    assert install_command("onnx") == f"cd '{ROOT}' && pip install '.[onnx]'"
     error = MissingDependencyError("torch", needed_for="exporting", extra="onnx", otherwise="do without")
-    assert error.fix == "pip install '.[onnx]' in the checkout, or do without"
+    assert error.fix == f"cd '{ROOT}' && pip install '.[onnx]', or do without"

@@ -40,7 +40,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REMAKE = "export the bundle again"
 
 #: The fix for a manifest that is whole, and newer than this release.
-UPGRADE = "pip install --upgrade albert-export, or pip install . in a newer checkout"
+UPGRADE = "install a newer release: pip install . in its checkout"
 _Record = TypeVar("_Record", "FileRecord", "Artifact", "Manifest", Source)
 
 

@@ -97,7 +97,7 @@ def _starts_within(parts: list[str]) -> list[bool]:
 def _possessive(parts: list[str], before: int, behind: int) -> int | None:
     """Return the token that begins the possessive ending of the word in ``[before, behind)``, or None."""
     for index in range(behind - 1, before, -1):
-        if "".join(parts[index:behind]) in _POSSESSIVES:
+        if "".join(parts[index:behind]).lower() in _POSSESSIVES:  # a headline may be in capitals
             return index
     return None
 

@@ -129,10 +129,12 @@ def main() -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import torch
 
+    from tools.mini.data import source_hash
     from tools.mini.train import Training
 
     torch.set_num_threads(2)
-    work: Path = arguments.work
+    # What another generator made is never taken for this one's.
+    work: Path = arguments.work / source_hash()
     counts = changed(COUNTS, arguments.counts)
     settings = {name: json.loads(value) for name, value in (change.split("=") for change in arguments.set)}
     shape = {name: int(value) for name, value in (change.split("=") for change in arguments.shape)}

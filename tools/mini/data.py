@@ -165,6 +165,18 @@ def _make_shard(directory: Path, vocabulary: Path, task: str, count: int, seed: 
     return path
 
 
+def source_hash() -> str:
+    """Return eight hexadecimal digits of a hash of what generates and encodes the texts: other code, other texts."""
+    here = Path(__file__).resolve().parent
+    files = [
+        *sorted((here / "worlds").glob("*.py")),
+        here / "data.py",
+        here / "encoding.py",
+        *sorted(WRITTEN.glob("*")),
+    ]
+    return hashlib.blake2b(b"\0".join(file.read_bytes() for file in files), digest_size=4).hexdigest()
+
+
 def make(directory: Path, vocabulary: Path, counts: Counts, seed: int, processes: int = PROCESSES) -> list[Path]:
     """Make the shards that are not there yet; return the paths of all.
 
