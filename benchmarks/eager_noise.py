@@ -20,8 +20,9 @@ from albert_export.checkpoints import open_checkpoint
 from albert_export.parity.cases import build_cases
 from albert_export.parity.compare import Comparison
 from albert_export.parity.criteria import Pool
-from albert_export.parity.eager_runtime import Array, EagerRuntime
+from albert_export.parity.eager_runtime import EagerRuntime
 from albert_export.parity.oracle import Oracle
+from albert_export.runtimes.protocol import Array
 from albert_export.tasks import TASKS, Task, get_task
 from albert_export.tokenization import load_tokenizer
 from benchmarks.measuring import save, table

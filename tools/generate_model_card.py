@@ -18,7 +18,7 @@ from albert_export.builtin.trained import FILES
 from albert_export.config import AlbertConfig
 from benchmarks.measuring import table
 from tools.mini.evaluation import FIGURE
-from tools.mini.figures import BASELINE_LIMIT, GATES
+from tools.mini.figures import BASELINE_LIMIT, GATES, misses
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CARD = DOCS / "model-card.md"
@@ -120,8 +120,11 @@ def _figures(metrics: Mapping[str, Any]) -> str:
     told = _paragraph(f"""
 In fp32, on the eager model, through the product's own pipelines, in points of a hundred. *Held-out* texts have names
 that training never saw ({items["held_out"]["items"]} items of each task); those of *new patterns* have sentences or
-questions of a kind that it never saw either ({items["new_patterns"]["items"]}). Both sets are in the package. A
-figure below the one beside it fails the tests.""")
+questions of a kind that it never saw either ({items["new_patterns"]["items"]}). Both sets are in the package. Beside
+some figures stands what they are to reach.""")
+    missed = misses(metrics["tasks"])
+    if missed:
+        told += "\n\n" + _paragraph(f"Not reached yet: {'; '.join(missed)}.")
     compared = _paragraph(f"""
 A reader who only counts words that question and sentence share reaches an exact match of {baseline["held_out"]:.1f} on
 the held-out questions (it must stay below {BASELINE_LIMIT:.0f}, or they would be too easy) and

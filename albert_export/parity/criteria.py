@@ -58,7 +58,7 @@ class Criterion:
         """Return the largest error that passes, in the unit of the output."""
         if self.least_snr_db is None:
             return self.noise_factor * pool.e0 + self.scale_factor * pool.scale
-        largest = 2.0 * math.sqrt(2.0 * math.log(max(2, pool.count))) * 10.0 ** (-self.least_snr_db / 20.0)
+        largest = 2.0 * math.sqrt(2.0 * math.log(max(2, pool.count))) * math.pow(10.0, -self.least_snr_db / 20.0)
         return self.noise_factor * pool.e0 + min(self.scale_factor, largest) * pool.spread
 
     def row_limit(self, pool: Pool) -> float:

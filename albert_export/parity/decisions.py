@@ -49,8 +49,8 @@ def compare_decisions(
             exact, got = exact[real], got[real]
         if last == "num_labels" and config.problem_type == "multi_label_classification":
             decided = ((exact > 0) != (got > 0))[..., None] & np.eye(exact.shape[-1], dtype=bool)
-            rows, labels = np.nonzero(decided.any(-1))
-            return exact.size, _flips(np.abs(exact[rows, labels]), exact[rows], got[rows], decided[rows, labels])
+            row, label = np.nonzero(decided.any(-1))
+            return exact.size, _flips(np.abs(exact[row, label]), exact[row], got[row], decided[row, label])
     else:
         return 0, []
     if exact.shape[-1] < 2 or not exact.size:

@@ -23,7 +23,7 @@ from albert_export.errors import (
     WeightsMismatchError,
 )
 from albert_export.exporting import export
-from albert_export.parity import check, check_parity
+from albert_export.parity import check_parity, source
 from albert_export.parity.oracle import Oracle
 from tests.conftest import Exported
 from tests.parity.conftest import MakeBundle, MakeCheckpoint, write_checkpoint
@@ -38,8 +38,8 @@ def bundle(bundle_of: MakeBundle) -> Bundle:
 
 def from_source(bundle: Bundle, **changes: Any) -> Bundle:
     """The bundle as if its manifest named another source of the same weights."""
-    source = dataclasses.replace(bundle.manifest.source, **changes)
-    return Bundle(bundle.path, dataclasses.replace(bundle.manifest, source=source))
+    changed = dataclasses.replace(bundle.manifest.source, **changes)
+    return Bundle(bundle.path, dataclasses.replace(bundle.manifest, source=changed))
 
 
 def test_a_bundle_is_given_opened_or_as_a_path(bundle: Bundle, checkpoint_of: MakeCheckpoint) -> None:
@@ -76,7 +76,7 @@ def test_a_hub_model_is_opened_at_the_commit_the_manifest_names(
         asked.append((model, revision, cache_dir, local_files_only))
         return opened
 
-    monkeypatch.setattr(check, "open_checkpoint", open_hub)
+    monkeypatch.setattr(source, "open_checkpoint", open_hub)
     on_hub = from_source(bundle, kind="hub", name="owner/name", revision="c0ffee")
     assert check_parity(on_hub, cache_dir=tmp_path, local_files_only=True).ok
     check_parity(on_hub, model="owner/name", revision="main")
