@@ -88,7 +88,7 @@ class Criterion:
 #: Precision of an artifact -> its criterion. docs/parity.md tells how the figures were measured.
 CRITERIA = {
     "fp32": Criterion(noise_factor=4.0, scale_factor=1e-6),
-    "fp16": Criterion(4.0, 0.5, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.02),
+    "fp16": Criterion(4.0, 0.5, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.08),
     "bf16": Criterion(4.0, 2.0, least_snr_db=15.0, least_cosine=0.98, most_flips=0.25, row_factor=0.3),
     "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, most_flips=0.25, row_factor=0.2),
 }
