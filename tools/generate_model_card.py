@@ -121,8 +121,8 @@ def _figures(metrics: Mapping[str, Any]) -> str:
 In fp32, on the eager model, through the product's own pipelines, in points of a hundred. *Held-out* texts have names
 that training never saw ({items["held_out"]["items"]} items of each task); those of *new patterns* have sentences or
 questions of a kind that it never saw either ({items["new_patterns"]["items"]}). (Seven of the names, such as Oslo and
-Thomas, stand in one hand-written sentence each, which taught words and no answers.) Both sets are in the package. Beside
-some figures stands what they are to reach.""")
+Thomas, stand in one hand-written sentence each, which taught words and no answers.) Both sets are in the package.
+Beside some figures stands what they are to reach.""")
     missed = misses(metrics["tasks"])
     if missed:
         told += "\n\n" + _paragraph(f"Not reached yet: {'; '.join(missed)}.")
