@@ -86,7 +86,9 @@ $(PEERS)/.installed: benchmarks/peers-requirements.txt | $(DEV_STAMP)
 bench: $(PEERS)/.installed  ## measure ours against optimum, OpenVINO, NNCF and the usual TFLite; BENCH_SIZES="base large xxlarge"
 	$(BIN)/python -m benchmarks.export_vs_optimum --peers $(PEERS)/bin/python --sizes $(BENCH_SIZES)
 	$(BIN)/python -m benchmarks.onnxruntime_latency --peers $(PEERS)/bin/python
-	$(BIN)/python -m benchmarks.peers --peers $(PEERS)/bin/python
+	for size in $(BENCH_SIZES); do \
+		$(BIN)/python -m benchmarks.peers --peers $(PEERS)/bin/python --size $$size || exit 1; \
+	done
 
 clean:  ## remove what builds, tests and the demo left; the environment stays
 	rm -rf build dist demo demo.rejected *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,8 +1,11 @@
-"""Importing on demand: optional packages, with an error that names the extra, and what the tables name."""
+"""Importing on demand: optional packages, with an error that names the extra; what the tables name; other processes."""
 
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from albert_export.errors import MissingDependencyError
@@ -33,3 +36,12 @@ def resolve(location: str) -> Any:
     """Import what a table names as ``module:attribute`` and return it."""
     module, _, name = location.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def import_path() -> str:
+    """Return the ``PYTHONPATH`` with which another process of this interpreter imports what this one does.
+
+    It is the whole search path in its order: that of this package alone, where it is installed, is site-packages, which
+    would then come before the standard library. The current directory, which an empty entry stands for, is not in it.
+    """
+    return os.pathsep.join(dict.fromkeys([*filter(None, sys.path), str(Path(__file__).parents[1])]))

@@ -18,10 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from albert_export._imports import import_path
 from albert_export._machine import Machine, describe_machine
 from albert_export._version import __version__
 from albert_export.errors import DISTRIBUTION, install_command
-from albert_export.targets import TARGETS, Target
+from albert_export.targets import TARGETS, Target, get_target
 
 Verb = Literal["export", "run", "prove", "compile"]
 
@@ -244,7 +245,7 @@ def probe(module: str) -> tuple[dict[str, Any], str | None]:
             text=True,
             timeout=_PROBE_SECONDS,
             check=False,
-            env={**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": _import_path()},
+            env={**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": import_path()},
         )
     except subprocess.TimeoutExpired:
         return {}, f"importing {module} took more than {_PROBE_SECONDS} s"
@@ -253,10 +254,6 @@ def probe(module: str) -> tuple[dict[str, Any], str | None]:
         return {}, lines[-1] if lines else f"importing {module} ended the process with status {done.returncode}"
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found, None
-
-
-def _import_path() -> str:
-    return os.pathsep.join(path for path in sys.path if path)
 
 
 def _ability(target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]]) -> Ability:
@@ -319,10 +316,6 @@ def _hints(machine: Machine, packages: Iterable[Package]) -> Iterable[Problem]:
             )
 
 
-def _compiled_for(name: str) -> tuple[str, ...]:
-    return next(target.compiled_for for target in TARGETS if target.name == name)
-
-
 def render(diagnosis: Diagnosis) -> str:
     """Return the diagnosis as text for a person."""
     machine = diagnosis.machine
@@ -336,7 +329,7 @@ def render(diagnosis: Diagnosis) -> str:
     ]
     for ability in diagnosis.abilities:
         state = "yes" if ability.able else f"no: needs {', '.join(ability.needs)}; fix: {ability.fix}"
-        processors = f" for {', '.join(_compiled_for(ability.target))}" if ability.verb == "compile" else ""
+        processors = f" for {', '.join(get_target(ability.target).compiled_for)}" if ability.verb == "compile" else ""
         lines.append(f"{ability.verb} {ability.target}{processors}: {state}")
     lines.append("")
     for package in diagnosis.packages:

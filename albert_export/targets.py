@@ -58,6 +58,7 @@ class Target:
         embeds: Whether the weights, which lie beside the graph, can be put inside it.
         compiled_for: Processors that this machine lacks, but for which the artifact can be compiled to learn its cost.
         compiles_shapes: Whether its runtime compiles every new shape, and so can be given buckets of lengths.
+        takes_threads: Whether its runtime can be told the number of threads.
         devices: Devices its runtime knows, besides ``auto``.
         build_extra: Extra that brings what export needs.
         run_extra: Extra that brings what the runtime needs.
@@ -83,6 +84,7 @@ class Target:
     embeds: bool
     compiled_for: tuple[str, ...]
     compiles_shapes: bool
+    takes_threads: bool
     devices: tuple[str, ...]
     build_extra: str
     run_extra: str
@@ -122,6 +124,7 @@ TARGETS: tuple[Target, ...] = (
         embeds=False,
         compiled_for=(),
         compiles_shapes=False,
+        takes_threads=True,
         devices=("cpu", "cuda"),
         build_extra="onnx",
         run_extra="onnxruntime",
@@ -145,6 +148,7 @@ TARGETS: tuple[Target, ...] = (
         embeds=False,
         compiled_for=(),
         compiles_shapes=False,
+        takes_threads=True,
         devices=("cpu", "cuda"),
         build_extra="tensorflow",
         run_extra="tensorflow",
@@ -167,6 +171,7 @@ TARGETS: tuple[Target, ...] = (
         embeds=False,
         compiled_for=(),
         compiles_shapes=False,
+        takes_threads=True,
         devices=("cpu",),
         build_extra="tensorflow",
         run_extra="tflite",
@@ -190,6 +195,7 @@ TARGETS: tuple[Target, ...] = (
         embeds=True,
         compiled_for=("tpu:v4", "tpu:v5e", "tpu:v5p", "tpu:v6e"),
         compiles_shapes=True,
+        takes_threads=False,
         devices=("cpu", "cuda", "tpu"),
         build_extra="jax",
         run_extra="jax",

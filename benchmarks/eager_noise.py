@@ -5,7 +5,7 @@ run; printed are signal-to-noise ratio, the largest error as a multiple of the o
 square of the error, and of the decisions that flip the largest margin, as a multiple of the latter and of the error of
 the scores around.
 
-Usage: ``python -m benchmarks.eager_noise [--model albert-seeded] [--tasks fill-mask …] [--json FILE]``
+Usage: ``python -m benchmarks.eager_noise [--model albert-seeded] [--tasks fill-mask …] [--save FILE]``
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="albert-seeded", help="built-in model, directory or hub id")
     parser.add_argument("--tasks", nargs="+", default=[task.name for task in TASKS])
-    parser.add_argument("--json", type=Path, help="where to write the results")
+    parser.add_argument("--save", type=Path, help="where to write the results")
     arguments = parser.parse_args()
     found = [noise for name in arguments.tasks for noise in _measure(arguments.model, get_task(name))]
     rows = [
@@ -71,7 +71,7 @@ def main() -> None:
     ]
     heads = ("task", "output", "in", "SNR dB", "error / spread", "error / RMS", "flips", "margin / RMS", "/ around")
     print(table(heads, rows))
-    save(arguments.json, "eager_noise", arguments, {"figures": [asdict(each) for each in found]})
+    save(arguments.save, "eager_noise", arguments, {"figures": [asdict(each) for each in found]})
 
 
 def _measure(model: str, task: Task) -> list[Noise]:

@@ -5,7 +5,7 @@ has no counterpart of equal strength there. The contenders take turns, so that a
 them; of the repetitions the least time and the least peak memory count. The first round warms the file cache and is
 counted too: the least time is never a cold one when there are more rounds than one.
 
-Usage: ``python -m benchmarks.export_vs_optimum --peers PEERS_PYTHON [--sizes base xxlarge] [--json FILE]``
+Usage: ``python -m benchmarks.export_vs_optimum --peers PEERS_PYTHON [--sizes base xxlarge] [--save FILE]``
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument(
         "--scratch", type=Path, help="where checkpoints and outputs go; by default the temporary directory"
     )
-    parser.add_argument("--json", type=Path, help="where to write the results")
+    parser.add_argument("--save", type=Path, help="where to write the results")
     arguments = parser.parse_args()
     results = {}
     for size in arguments.sizes:
@@ -48,7 +48,7 @@ def main() -> None:
             results[size] = measure(size, Path(scratch), arguments)
         print(f"\n{size}: {results[size]['weights_bytes'] / 1e6:.1f} MB of weights\n")
         print(report(results[size]))
-    save(arguments.json, "export_vs_optimum", arguments, results)
+    save(arguments.save, "export_vs_optimum", arguments, results)
 
 
 def measure(size: str, scratch: Path, arguments: argparse.Namespace) -> dict[str, Any]:

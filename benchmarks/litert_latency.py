@@ -7,7 +7,7 @@ way of the conversion alone), ``first RSS`` the resident memory that loading and
 what all runs did. The difference to the first file's answers is shown: precisions differ, forms of one precision must
 not.
 
-Usage: ``python -m benchmarks.litert_latency [--size base] [--precisions fp32 fp16 int8 int8-static] [--json FILE]``
+Usage: ``python -m benchmarks.litert_latency [--size base] [--precisions fp32 fp16 int8 int8-static] [--save FILE]``
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
         results[name]["export_peak_bytes"] = peak
     print(f"\n{arguments.size}, question answering, ms for each batch x sequence\n")
     print(report(results, _MEMORY))
-    save(arguments.json, "litert_latency", arguments, results)
+    save(arguments.save, "litert_latency", arguments, results)
 
 
 def export_all(scratch: Path, arguments: argparse.Namespace) -> tuple[dict[str, Path], dict[str, int]]:

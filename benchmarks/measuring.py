@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import subprocess
@@ -87,11 +86,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def save(path: Path | None, benchmark: str, options: argparse.Namespace, results: Mapping[str, Any]) -> None:
     """Write the results, and all that is needed to read them later, as JSON; without a path, nothing.
 
-    Paths in the options are left out: they mean nothing elsewhere.
+    Paths in the options are left out: they mean nothing elsewhere. NaN and infinities, which JSON lacks, become
+    strings.
     """
     if path is None:
         return
     from albert_export._machine import describe_machine
+    from albert_export.cli.output import json_text
 
     packages = ("albert-export", "jax", "jaxlib", "numpy", "onnx", "onnx-ir", "onnxruntime", "torch")
     document = {
@@ -104,7 +105,7 @@ def save(path: Path | None, benchmark: str, options: argparse.Namespace, results
         "results": results,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json_text(document) + "\n", encoding="utf-8")
     print(f"\nwritten to {path}")
 
 

@@ -5,7 +5,7 @@ the held-out sets (names that training never saw) and those of new patterns (sen
 match by the length of the text; the baseline; and how many held-out items are in the training set, which is generated
 anew for this. A figure below its gate, a baseline above its limit or a leak ends with exit code 1.
 
-Usage: ``python -m benchmarks.mini_accuracy [--skip-leaks] [--metrics docs/mini-metrics.json] [--json FILE]``
+Usage: ``python -m benchmarks.mini_accuracy [--skip-leaks] [--metrics docs/mini-metrics.json] [--save FILE]``
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> int:
         "--skip-leaks", action="store_true", help="do not generate the training set, which takes minutes"
     )
     parser.add_argument("--metrics", type=Path, help="file of the model card's figures, to put these into")
-    parser.add_argument("--json", type=Path, help="where to write the results")
+    parser.add_argument("--save", type=Path, help="where to write the results")
     arguments = parser.parse_args()
     figures = all_figures(arguments.files)
     rows = [
@@ -92,7 +92,7 @@ def main() -> int:
         failures += [f"{task}: {count} held-out items leaked" for task, count in figures["leaks"].items() if count]
     if arguments.metrics is not None:
         store(arguments.metrics, figures)
-    save(arguments.json, "mini_accuracy", arguments, figures)
+    save(arguments.save, "mini_accuracy", arguments, figures)
     for failure in failures:
         print(f"MISS {failure}")
     return 1 if failures else 0

@@ -4,7 +4,7 @@ Every measurement is a process of its own that loads one file; the files take tu
 ``load`` is the time to make the session, ``RSS`` the resident memory that the session (``load``) and then all the runs
 (``run``) added. The difference to the first file's answers is shown, so that nobody compares different models.
 
-Usage: ``python -m benchmarks.onnxruntime_latency --peers PEERS_PYTHON [--size base] [--opsets 18 20 23] [--json FILE]``
+Usage: ``python -m benchmarks.onnxruntime_latency --peers PEERS_PYTHON [--size base] [--opsets 18 20 23] [--save FILE]``
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
         results = take_turns(files, "benchmarks.onnxruntime_worker", arguments)
     print(f"\n{arguments.size}, question answering, ms for each batch x sequence\n")
     print(report(results, _MEMORY))
-    save(arguments.json, "onnxruntime_latency", arguments, results)
+    save(arguments.save, "onnxruntime_latency", arguments, results)
 
 
 def export_all(scratch: Path, arguments: argparse.Namespace) -> dict[str, Path]:

@@ -8,7 +8,7 @@ alone and in a batch; in a lower precision the least signal-to-noise ratio and c
 The last row is over all.
 
 Usage: ``python -m benchmarks.parity_noise [--target onnx] [--precision fp32] [--calibrate builtin] [--size tiny]
-[--seeds 20] [--tasks qa …] [--sequence 16 …] [--json FILE]``
+[--seeds 20] [--tasks qa …] [--sequence 16 …] [--save FILE]``
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--widths", nargs="+", type=float, default=list(WIDTHS))
     for axis in DYNAMIC_AXES:
         parser.add_argument(f"--{axis}", type=int, help=f"fix the artifacts' {axis}")
-    parser.add_argument("--json", type=Path, help="where to write the results")
+    parser.add_argument("--save", type=Path, help="where to write the results")
     arguments = parser.parse_args()
     started = time.perf_counter()
     figures: list[dict[str, Any]] = []
@@ -58,7 +58,7 @@ def main() -> None:
                 figures += _measure(task, arguments, width, seed, sizes)
     print(_render(figures))
     print(f"\n{time.perf_counter() - started:.0f} s")
-    save(arguments.json, "parity_noise", arguments, {"figures": figures})
+    save(arguments.save, "parity_noise", arguments, {"figures": figures})
 
 
 def _measure(

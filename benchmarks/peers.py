@@ -5,11 +5,13 @@ a process of its own, as those of ``albert-export bench`` do: the same tables, e
 One run of it is how a claim of docs/performance.md about latency, memory or error beside others is made.
 
 ``optimum fp32`` is ``optimum-cli export onnx``, ``optimum int8`` is ``optimum-cli onnxruntime quantize --avx512_vnni
---per_channel`` of it, ``openvino bf16`` is OpenVINO's conversion of it that computes in bf16, ``nncf int8`` is that one
-quantised by NNCF, and ``tflite usual int8`` is TensorFlow's converter as it comes, dynamic range, on a SavedModel whose
-layers are written out.
+--per_channel`` of it, ``openvino fp32`` and ``openvino bf16`` are OpenVINO's conversion of it, told to compute in that
+precision, ``nncf int8`` is the same quantised by NNCF, which computes what it left in the precision that OpenVINO
+chooses, and ``tflite usual int8`` is TensorFlow's converter as it comes, dynamic range, on a SavedModel whose layers
+are written out. OpenVINO's weights are stored in fp16 for bf16, as its converter does by itself, and as they are for
+the other two. The precision that it says it computes in is among the facts in the JSON file.
 
-Usage: ``python -m benchmarks.peers --peers PEERS_PYTHON [--size base] [--json FILE] [--plot FILE.png]``
+Usage: ``python -m benchmarks.peers --peers PEERS_PYTHON [--size base] [--save FILE] [--plot FILE.png]``
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ import numpy as np
 from albert_export.bench.contenders import ProcessContender
 from albert_export.bench.entries import choose_entries
 from albert_export.bench.report import BenchReport, Errors
-from albert_export.bench.run import Start, run
+from albert_export.bench.run import Comparison, Start, run
 from albert_export.bench.shapes import Shape, make_inputs, parse_shapes
 from benchmarks.measuring import ALBERT_EXPORT, ROOT, run_process, save
 from benchmarks.seeded_checkpoint import SIZES
@@ -43,10 +45,10 @@ OURS = {
     "ours tflite int8": ("tflite", "--precision", "int8"),
 }
 OPTIMUM, OPTIMUM_INT8 = "optimum fp32", "optimum int8"
-OPENVINO, NNCF = "openvino bf16", "nncf int8"
+OPENVINO_FP32, OPENVINO_BF16, NNCF = "openvino fp32", "openvino bf16", "nncf int8"
 USUAL = "tflite usual int8"
 #: Those that are built and run by the peers' Python.
-ELSEWHERE = (OPTIMUM, OPTIMUM_INT8, OPENVINO, NNCF)
+ELSEWHERE = (OPTIMUM, OPTIMUM_INT8, OPENVINO_FP32, OPENVINO_BF16, NNCF)
 #: Without optimum there is nothing better to compare with than our own fp32.
 BASELINES = (OPTIMUM, "ours onnx fp32")
 
@@ -65,7 +67,7 @@ def main() -> None:
         report = measure(builder, starts, shapes, arguments)
     print(f"\n{arguments.size}, question answering, {arguments.threads} threads\n")
     print(report.render())
-    save(arguments.json, "peers", arguments, report.to_dict())
+    save(arguments.save, "peers", arguments, report.to_dict())
     if arguments.plot is not None:
         from albert_export.bench.plot import draw
 
@@ -87,7 +89,7 @@ def parse(args: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--loads", type=int, help="fresh processes for each file")
     parser.add_argument("--samples", type=int, help="inputs that NNCF measures ranges on")
     parser.add_argument("--scratch", type=Path, help="where the models go; by default the temporary directory")
-    parser.add_argument("--json", type=Path, help="where to write the results")
+    parser.add_argument("--save", type=Path, help="where to write the results")
     parser.add_argument("--plot", type=Path, help="where to draw them")
     arguments = parser.parse_args(args)
     for name, value in (QUICK if arguments.quick else USUALLY).items():
@@ -173,17 +175,22 @@ class Builder:
             run_process([*driver, "onnxruntime", "quantize", "--onnx_model", str(optimum), *options], self._log)
             (file,) = out.glob("*.onnx")
             starts[OPTIMUM_INT8] = self._peer(OPTIMUM_INT8, python, "onnxruntime", file)
-        convert = [python, "-m", "benchmarks.openvino_build", str(optimum / "model.onnx")]
-        if OPENVINO in names:
-            self._say("openvino.convert_model")
-            file = self.scratch / "openvino" / "model.xml"
-            run_process([*convert, str(file)], self._log)
-            starts[OPENVINO] = self._peer(OPENVINO, python, "openvino", file, precision="bf16")
+        samples = self.scratch / "samples.npz"
         if NNCF in names:
-            self._say("nncf.quantize")
-            file = self.scratch / "nncf" / "model.xml"
-            run_process([*convert, str(file), "--int8", str(self._samples())], self._log)
-            starts[NNCF] = self._peer(NNCF, python, "openvino", file)
+            self._save_samples(samples)
+        # Name -> the precision that is asked for, and the options that make its file.
+        converted: dict[str, tuple[str | None, tuple[str, ...]]] = {
+            OPENVINO_FP32: ("f32", ()),
+            OPENVINO_BF16: ("bf16", ("--fp16-weights",)),
+            NNCF: (None, ("--int8", str(samples))),
+        }
+        for name, (precision, how) in converted.items():
+            if name in names:
+                self._say(f"{name}, from optimum's file")
+                file = self.scratch / name.replace(" ", "-") / "model.xml"
+                build = [python, "-m", "benchmarks.openvino_build", str(optimum / "model.onnx"), str(file), *how]
+                run_process(build, self._log)
+                starts[name] = self._peer(name, python, "openvino", file, precision=precision)
         return starts
 
     def _usual(self) -> Start:
@@ -214,13 +221,11 @@ class Builder:
         chosen = ["--task", "question-answering", "--model", str(self.checkpoint), "--quiet", "--no-parity"]
         run_process([*ALBERT_EXPORT, target, *chosen, *options, "--out", str(out)], self._log)
 
-    def _samples(self) -> Path:
-        """Inputs for calibration, of other ids than those that are timed."""
-        file = self.scratch / "samples.npz"
+    def _save_samples(self, file: Path) -> None:
+        """Write inputs for calibration, of other ids than those that are timed."""
         shape = Shape(self.arguments.samples, 64, padded=True)
         inputs: dict[str, Any] = dict(make_inputs(shape, vocabulary=self.vocabulary, seed=1))
         np.savez(file, **inputs)
-        return file
 
     @property
     def _log(self) -> Path:
@@ -250,18 +255,18 @@ def measure(
         inputs = {contender: {shape: builder.inputs(shape) for shape in shapes} for contender in contenders}
         return measure_errors(oracle, inputs, builder.scratch)
 
-    measured = run(
+    measured, notes = run(
         starts,
         shapes,
         repeats=arguments.repeats,
         loads=arguments.loads,
-        compare=compare,
+        comparisons=[Comparison("all", compare)],
         say=lambda line: print(line, file=sys.stderr),
     )
     names = [each.name for each in measured]
     baseline = next((name for name in BASELINES if name in names), names[0])
     options = {name: getattr(arguments, name) for name in ("size", "threads", "repeats", "loads", "samples")}
-    return BenchReport(tuple(shapes), measured, baseline, options)
+    return BenchReport(tuple(shapes), measured, baseline, options, notes)
 
 
 if __name__ == "__main__":

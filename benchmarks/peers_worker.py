@@ -57,7 +57,9 @@ def _openvino(request: Request) -> Callable[[], Loaded]:
             asked.infer({name: inputs[name] for name in taken})
             return {name: asked.get_tensor(name).data.copy() for name in given}
 
-        return Loaded(run, _facts(request, "openvino"))
+        # What was asked for is a hint: a processor without bf16 computes in fp32 all the same.
+        told = model.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        return Loaded(run, {**_facts(request, "openvino"), "computes_in": told})
 
     return load
 

@@ -6,7 +6,7 @@ compile the program of 1x128; ``first RSS`` the resident memory that both and on
 all runs did.
 The difference to the first artifact's answers is shown: precisions differ, forms of one precision must not.
 
-Usage: ``python -m benchmarks.stablehlo_latency [--size base] [--precisions fp32 bf16 fp16] [--embedded] [--json FILE]``
+Usage: ``python -m benchmarks.stablehlo_latency [--size base] [--precisions fp32 bf16 fp16] [--embedded] [--save FILE]``
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     print(report(results, _MEMORY))
     print()
     print(table(("", "compile s"), [(name, f"{one['compile_seconds']:.2f}") for name, one in results.items()]))
-    save(arguments.json, "stablehlo_latency", arguments, results)
+    save(arguments.save, "stablehlo_latency", arguments, results)
 
 
 def export_all(scratch: Path, arguments: argparse.Namespace) -> dict[str, Path]:

@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="time for each shape in each round")
     parser.add_argument("--scratch", type=Path, help="where the models go; by default the temporary directory")
-    parser.add_argument("--json", type=Path, help="where to write the results")
+    parser.add_argument("--save", type=Path, help="where to write the results")
 
 
 def make_checkpoint(size: str, directory: Path) -> None:

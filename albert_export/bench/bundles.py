@@ -13,11 +13,12 @@ from typing import Any
 from albert_export.bench.contenders import ProcessContender
 from albert_export.bench.entries import Entry, choose_entries
 from albert_export.bench.report import BenchReport, Errors, check_baseline
-from albert_export.bench.run import Say, Start, run
+from albert_export.bench.run import Comparison, Say, Start, run
 from albert_export.bench.shapes import Shape, check_lengths
 from albert_export.checkpoints import Checkpoint
 from albert_export.errors import CheckpointError, InputError, MissingDependencyError
 from albert_export.runtimes.protocol import checked_threads
+from albert_export.targets import get_target
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Model:
     """The checkpoint that errors are measured against.
 
     Attributes:
-        name: As for :func:`albert_export.check_parity`; None for what each manifest names.
+        name: As for :func:`albert_export.check_parity`; None for what each manifest names, which is not downloaded.
         revision: Branch, tag or commit of a hub checkpoint.
         cache_dir: Where downloads are kept.
         local_files_only: Never use the network.
@@ -61,48 +62,56 @@ def bench_bundles(
         targets: Names in the table of targets; empty for all artifacts.
         precisions: Names in the table of precisions; empty for all artifacts.
         files: Artifacts' files in their bundles; empty for all artifacts.
-        baseline: Name of the artifact that ratios are to, by default the first.
+        baseline: Name of the artifact that ratios are to, by default the first that takes a shape.
         device: As for :func:`albert_export.load`.
-        threads: Likewise.
+        threads: Likewise; an artifact whose runtime takes no number of threads is measured without one.
         repeats: Warm runs of each shape.
         loads: Fresh processes that load each artifact.
-        seed: Of ids and lengths.
+        seed: Of ids, lengths, and the orders in which artifacts take turns.
         model: What errors are measured against; None for no errors.
         say: Gets lines of progress.
 
     Raises:
         BundleError: A directory is no bundle, was altered, or none of its artifacts is meant.
         UnknownNameError: A target, precision, file or baseline that there is none of.
-        InputError: A shape is longer than the model's positions or runs on no artifact, or a directory is named twice.
+        InputError: A shape is longer than the model's positions or runs on no artifact, the baseline takes none, a
+            directory is named twice, or several artifacts would share a TPU.
         CheckpointError: The checkpoint that was named is not the one of a bundle.
         AlbertExportError: An artifact cannot be loaded or run; the message begins with its name.
     """
     checked_threads(threads)
     entries = choose_entries(directories, targets=targets, precisions=precisions, files=files)
-    baseline = check_baseline(baseline, [entry.name for entry in entries])
     check_lengths(shapes, min(entry.bundle.config.max_position_embeddings for entry in entries))
     notes = _untimed(entries, shapes)
+    timed = [entry.name for entry in entries if _is_timed(entry, shapes)]
+    baseline = check_baseline(baseline, [entry.name for entry in entries], timed)
+    _check_tpu(entries, device)
+    if threads is not None:
+        notes += _without_threads(entries)
     sources: dict[Path, Checkpoint] = {}
     if model is not None:
         sources, unknown = _sources(entries, model)
         notes += unknown
     chosen = {"device": device, "threads": threads, "seed": seed}
 
-    def compare(contenders: Sequence[ProcessContender]) -> Mapping[str, Errors]:
-        by_name = {contender.name: contender for contender in contenders}
-        found: dict[str, Errors] = {}
-        for path, checkpoint in sources.items():
-            own = [entry for entry in entries if entry.bundle.path == path]
-            say(f"bench: errors of {len(own)}, against PyTorch in float64")
-            found |= _errors(own, by_name, checkpoint, shapes, seed)
-        return found
+    def comparison(path: Path, checkpoint: Checkpoint) -> Comparison:
+        own = [entry for entry in entries if entry.bundle.path == path]
 
-    measured = run(
+        def measure(contenders: Sequence[ProcessContender]) -> Mapping[str, Errors]:
+            say(f"bench: errors of {len(own)}, against PyTorch in float64")
+            return _errors(own, {each.name: each for each in contenders}, checkpoint, shapes, seed)
+
+        return Comparison(path.name, measure)
+
+    measured, failed = run(
         [_start(entry, device, threads, seed) for entry in entries],
         shapes,
         repeats=repeats,
         loads=loads,
-        compare=compare if sources else None,
+        seed=seed,
+        comparisons=[comparison(path, checkpoint) for path, checkpoint in sources.items()],
+        # Where the device is chosen by itself, only a process that has loaded knows it.
+        loaded_with=lambda told: _check_tpu(entries, str(told["device"])),
         say=say,
     )
     return BenchReport(
@@ -110,12 +119,13 @@ def bench_bundles(
         measured=measured,
         baseline=baseline,
         options={**chosen, "repeats": repeats, "loads": loads},
-        notes=tuple(notes),
+        notes=(*notes, *failed),
     )
 
 
 def _start(entry: Entry, device: str, threads: int | None, seed: int) -> Start:
     artifact = entry.artifact
+    threads = threads if get_target(artifact.target).takes_threads else None
     facts = {
         "task": entry.bundle.task.name,
         "source": entry.bundle.manifest.source.name,
@@ -127,11 +137,36 @@ def _start(entry: Entry, device: str, threads: int | None, seed: int) -> Start:
     return Start(lambda: entry.start(device=device, threads=threads, seed=seed), facts, entry.file_bytes)
 
 
+def _is_timed(entry: Entry, shapes: Sequence[Shape]) -> bool:
+    return any(entry.takes(shape) for shape in shapes)
+
+
+def _without_threads(entries: Sequence[Entry]) -> list[str]:
+    """Return a note for each artifact whose runtime cannot be told the number of threads."""
+    targets = [(entry.name, get_target(entry.artifact.target)) for entry in entries]
+    return [
+        f"{name} runs with threads of its own choice: {target.run_package} takes no number of threads"
+        for name, target in targets
+        if not target.takes_threads
+    ]
+
+
+def _check_tpu(entries: Sequence[Entry], device: str) -> None:
+    """Check that no two artifacts would run on a TPU, which belongs to one process as long as that lives."""
+    there = [entry.name for entry in entries if "tpu" in get_target(entry.artifact.target).devices]
+    if device.partition(":")[0] == "tpu" and len(there) > 1:
+        raise InputError(
+            "on a TPU, which one process holds alone, one artifact can be measured at a time",
+            received=", ".join(there),
+            fix="name one with --file, or measure all of them with --device cpu",
+        )
+
+
 def _untimed(entries: Sequence[Entry], shapes: Sequence[Shape]) -> list[str]:
     """Return a note for each artifact that takes none of the shapes, and refuse when that is all of them."""
     notes = []
     for entry in entries:
-        if not any(entry.takes(shape) for shape in shapes):
+        if not _is_timed(entry, shapes):
             sizes = ", ".join(f"{axis} {size}" for axis, size in entry.artifact.shapes.items() if size is not None)
             notes.append(f"{entry.name} is not timed: it takes only {sizes}")
     if len(notes) == len(entries):
@@ -144,7 +179,10 @@ def _untimed(entries: Sequence[Entry], shapes: Sequence[Shape]) -> list[str]:
 
 
 def _sources(entries: Sequence[Entry], model: Model) -> tuple[dict[Path, Checkpoint], list[str]]:
-    """Open the checkpoints before anything takes time; one that was not named and is not there is a note."""
+    """Open the checkpoints before anything takes time.
+
+    One that was not named is not downloaded either; where it is not there, that is a note.
+    """
     from albert_export.parity.source import open_source
 
     found: dict[Path, Checkpoint] = {}
@@ -152,17 +190,22 @@ def _sources(entries: Sequence[Entry], model: Model) -> tuple[dict[Path, Checkpo
     options: dict[str, Any] = {
         "revision": model.revision,
         "cache_dir": model.cache_dir,
-        "local_files_only": model.local_files_only,
+        "local_files_only": model.local_files_only or model.name is None,
     }
+    if importlib.util.find_spec("torch") is None:
+        missing = MissingDependencyError("torch", needed_for="the error to the float64 oracle", extra="onnx")
+        if model.name is not None:
+            raise missing
+        return {}, [f"no errors: {missing}"]
     for bundle in {entry.bundle.path: entry.bundle for entry in entries}.values():
         try:
-            if importlib.util.find_spec("torch") is None:
-                raise MissingDependencyError("torch", needed_for="the error to the float64 oracle", extra="onnx")
             found[bundle.path] = open_source(bundle, model.name, **options)
         except (CheckpointError, MissingDependencyError) as error:
             if model.name is not None:
                 raise
-            notes.append(f"no error of {bundle.path.name}: {error}")
+            note, source = f"no error of {bundle.path.name}: {error}", bundle.manifest.source
+            asked = source.kind == "hub" and not model.local_files_only
+            notes.append(f"{note}; only --model {source.name} downloads it" if asked else note)
     return found, notes
 
 
@@ -181,7 +224,7 @@ def _errors(
     inputs = {
         contenders[entry.name]: {shape: entry.inputs(shape, seed) for shape in shapes if entry.takes(shape)}
         for entry in entries
-        if any(entry.takes(shape) for shape in shapes)
+        if _is_timed(entry, shapes)
     }
     with tempfile.TemporaryDirectory() as scratch:
         oracle = Oracle(checkpoint, entries[0].bundle.task, allow_random_head=fresh)

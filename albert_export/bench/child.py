@@ -12,11 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import albert_export
+from albert_export._imports import import_path
 from albert_export.errors import AlbertExportError
 
-#: Where this package was imported from: the processes import the same one, installed or not.
-PACKAGE_PARENT = Path(albert_export.__file__).parents[1]
+#: A process of another environment imports from here what it answers with, and all else from its own.
+_PACKAGE_PARENT = Path(__file__).parents[2]
+
+#: JAX takes three quarters of a GPU at its start, and no other artifact would find a place beside it.
+_DEFAULTS = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 _SECONDS_TO_END = 5
 
@@ -32,15 +35,17 @@ class Child:
     def __init__(self, name: str, command: Sequence[str] | None = None) -> None:
         self.name = name
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in close()
-        self._process = subprocess.Popen(
+        if command is None:
             # -P: nothing in the current directory is imported by accident.
-            [sys.executable, "-P", "-m", "albert_export.bench.worker"] if command is None else list(command),
+            command = [sys.executable, "-P", "-m", "albert_export.bench.worker"]
+        self._process = subprocess.Popen(
+            list(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
             encoding="utf-8",
-            env=_environment(os.environ),
+            env=_environment(os.environ, python=command[0]),
         )
 
     def ask(self, do: str, **fields: Any) -> dict[str, Any]:
@@ -55,10 +60,10 @@ class Child:
         try:
             self._process.stdin.write(json.dumps({"do": do, **fields}) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
+        except OSError:  # a broken pipe, which Windows tells as a wrong argument
             raise self._ended(do) from None
         line = self._process.stdout.readline()
-        if not line:
+        if not line.endswith("\n"):
             raise self._ended(do)
         reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
@@ -85,14 +90,14 @@ class Child:
             try:
                 self._process.stdin.close()
                 self._process.wait(_SECONDS_TO_END)
-            except (BrokenPipeError, subprocess.TimeoutExpired):
+            except (OSError, subprocess.TimeoutExpired):
                 self._process.kill()
                 self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._errors):
             if pipe is not None:
                 try:
                     pipe.close()
-                except BrokenPipeError:
+                except OSError:
                     continue  # a request that was never read
 
     def __enter__(self) -> Self:
@@ -106,6 +111,7 @@ class Child:
         self.close()
 
 
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, (str(PACKAGE_PARENT), variables.get("PYTHONPATH"))))
-    return {**variables, "PYTHONPATH": path}
+def _environment(variables: Mapping[str, str], *, python: str) -> dict[str, str]:
+    """Return the variables of a process; our packages are none of those of another environment's Python."""
+    other = os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), variables.get("PYTHONPATH"))))
+    return {**_DEFAULTS, **variables, "PYTHONPATH": import_path() if python == sys.executable else other}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from albert_export.bench.contenders import ProcessContender
 from albert_export.bench.shapes import CHOICES, IntArray, Shape, make_inputs
@@ -113,7 +114,7 @@ def choose_entries(
                 received=f"a bundle with {listed}",
                 fix="ask for one of these, or leave the bundle out",
             )
-        prefix = f"{given.rstrip('/')}/" if len(bundles) > 1 else ""
+        prefix = f"{Path(given).as_posix()}/" if len(bundles) > 1 else ""
         for artifact in chosen:
             bundle.verify(artifact)
             entries.append(Entry(prefix + artifact.file, bundle, artifact))

@@ -50,7 +50,7 @@ def measure_errors(
     return {
         name: Errors(
             largest={output: pool.error for output, pool in each.items()},
-            snr_db={output: pool.snr_db for output, pool in each.items()},
+            snr_db={output: pool.snr_db if pool.spread else None for output, pool in each.items()},
             eager={output: pool.e0 for output, pool in each.items()},
         )
         for name, each in pools.items()

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from albert_export.bench.shapes import Shape
 
 
@@ -55,29 +57,32 @@ def take_turns(
     shapes: Sequence[Shape],
     repeats: int,
     say: Callable[[str], None] = lambda _: None,
+    *,
+    seed: int = 0,
 ) -> dict[str, dict[str, Times]]:
     """Time every contender at every shape that it takes, one run of each in turn.
 
-    Each round begins with another contender, so that none always follows the same one.
+    Each round has an order of its own, drawn by chance: what one leaves behind, in caches or as heat, meets all alike.
 
     Args:
         contenders: Of different names.
         shapes: In this order.
         repeats: Rounds of each shape, at least 1.
         say: Gets a line of progress for each shape.
+        seed: Of the orders.
 
     Returns:
         Name of the contender -> name of the shape -> times; shapes that it does not take are absent.
     """
     times: dict[str, dict[str, Times]] = {contender.name: {} for contender in contenders}
+    generator = np.random.default_rng(seed)
     for shape in shapes:
         running = [contender for contender in contenders if contender.takes(shape)]
         say(f"bench: {shape.name}, {repeats} rounds of {len(running)}")
         firsts = [contender.first(shape) for contender in running]
         runs: list[list[float]] = [[] for _ in running]
-        for number in range(repeats):
-            for index in range(len(running)):
-                place = (number + index) % len(running)
+        for _ in range(repeats):
+            for place in generator.permutation(len(running)):
                 runs[place].append(running[place].turn())
         for contender, first, each in zip(running, firsts, runs, strict=True):
             times[contender.name][shape.name] = Times(first, tuple(each))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,13 @@ def _draw_errors(report: BenchReport, axes: Any, colours: dict[str, str]) -> Non
         speed = report.speed(each.name)
         if each.errors is not None and speed is not None:
             error = max(_LEAST_ERROR, *each.errors.largest.values())
-            axes.plot(speed, error, "o", color=colours[each.name], label=each.name)
+            if math.isfinite(error):
+                axes.plot(speed, error, "o", color=colours[each.name], label=each.name)
+            else:  # it has no place on the axis, and stands in the legend
+                axes.plot([], [], "x", color=colours[each.name], label=f"{each.name}: infinite")
             drawn += 1
     if not drawn:
-        axes.text(0.5, 0.5, "no error was measured", ha="center", va="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "nothing to compare", ha="center", va="center", transform=axes.transAxes)
         return
     axes.set_yscale("log")
     axes.grid(alpha=0.3)

@@ -6,6 +6,7 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from albert_export._machine import describe_machine
@@ -13,7 +14,7 @@ from albert_export._text import table
 from albert_export._version import __version__
 from albert_export.bench.measuring import Times
 from albert_export.bench.shapes import Shape
-from albert_export.errors import UnknownNameError
+from albert_export.errors import InputError, UnknownNameError
 
 _NOTHING = "-"
 
@@ -24,12 +25,12 @@ class Errors:
 
     Attributes:
         largest: Output name -> max |model - oracle|; infinite where the model gave a number that is not finite.
-        snr_db: Output name -> signal-to-noise ratio in dB.
+        snr_db: Output name -> signal-to-noise ratio in dB; None where the inputs change nothing: no signal.
         eager: Output name -> max |PyTorch in float32 - oracle| on the same inputs.
     """
 
     largest: Mapping[str, float]
-    snr_db: Mapping[str, float]
+    snr_db: Mapping[str, float | None]
     eager: Mapping[str, float]
 
 
@@ -136,13 +137,14 @@ class BenchReport:
 
     def _costs(self, each: Measured) -> list[str]:
         speed = self.speed(each.name)
+        ratios = [] if each.errors is None else [ratio for ratio in each.errors.snr_db.values() if ratio is not None]
         return [
             each.name,
             f"{each.file_bytes / 1e6:.1f}",
             f"{min(each.loads):.3f}",
             *(f"{size / 1e6:.0f}" for size in (each.idle_bytes, each.resident_bytes, each.peak_bytes)),
             _NOTHING if each.errors is None else f"{max(each.errors.largest.values()):.1e}",
-            _NOTHING if each.errors is None else f"{min(each.errors.snr_db.values()):.0f}",
+            f"{min(ratios):.0f}" if ratios else _NOTHING,
             _NOTHING if speed is None else f"{speed:.2f}",
         ]
 
@@ -164,15 +166,28 @@ _COSTS = ("", "file MB", "load s", "idle MB", "resident MB", "peak MB", "error",
 _LATENCIES = ("shape", "", "least ms", "median ms", "ratio")
 
 
-def check_baseline(baseline: str | None, names: Sequence[str]) -> str:
-    """Return the baseline, by default the first of the names.
+def check_baseline(baseline: str | None, names: Sequence[str], timed: Sequence[str]) -> str:
+    """Return the baseline, by default the first that is timed.
+
+    Args:
+        baseline: The name that was given, or None.
+        names: Of all contenders.
+        timed: Those of them that take one of the shapes, at least one.
 
     Raises:
-        UnknownNameError: It is none of them.
+        UnknownNameError: It is none of the names.
+        InputError: It is not timed.
     """
-    if baseline is not None and baseline not in names:
+    if baseline is None:
+        return timed[0]
+    chosen = PurePath(baseline).as_posix()  # as in the table: without ./, backslashes, doubled strokes
+    if chosen not in names:
         raise UnknownNameError("baseline", baseline, names)
-    return names[0] if baseline is None else baseline
+    if chosen not in timed:
+        raise InputError(
+            "a baseline must take one of the shapes", received=chosen, fix=f"name {' or '.join(timed)}, or add a shape"
+        )
+    return chosen
 
 
 def describe_environment() -> dict[str, Any]:

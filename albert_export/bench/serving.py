@@ -75,9 +75,18 @@ def _answer(served: _Served, request: dict[str, Any]) -> dict[str, Any]:
     try:
         return dict(getattr(served, request.pop("do"))(**request))
     except Exception as error:  # noqa: BLE001  the other side raises it
-        user = isinstance(error, AlbertExportError)
-        text = " ".join(str(error).split())
-        return {"error": text if user else f"{type(error).__name__}: {text}", "user": user}
+        return _failure(error)
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """Tell an error; what the machine has too little of, or cannot read, is no defect."""
+    text = " ".join(str(error).split())
+    if isinstance(error, AlbertExportError):
+        return {"error": text, "user": True}
+    if isinstance(error, MemoryError):
+        rule, fix = "the memory must suffice", "measure fewer artifacts or smaller shapes"
+        return {"error": str(AlbertExportError(rule, received=text or "MemoryError", fix=fix)), "user": True}
+    return {"error": f"{type(error).__name__}: {text}", "user": isinstance(error, OSError)}
 
 
 class _Served:

@@ -14,9 +14,6 @@ from albert_export.errors import InputError
 
 IntArray = npt.NDArray[np.int64]
 
-#: Timed where nothing is asked for: a short text, a paragraph, and eight of them, full and padded.
-DEFAULT_SHAPES = "1x16,1x128,8x128,8x128p"
-
 #: Choices of a question (multiple choice) where the artifact does not fix their number.
 CHOICES = 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from albert_export.cli.options import (
     checkpoint_options,
     complete_checkpoint,
     completing,
+    json_option,
     names_in,
     quiet_option,
 )
@@ -23,10 +25,8 @@ from albert_export.targets import PRECISIONS, TARGETS
 if TYPE_CHECKING:
     from albert_export.bench.shapes import Shape
 
-#: That of ``albert_export.bench.shapes``, which is not imported for the sake of a quick `--help`.
+#: A short text, a paragraph, and eight of them, full and padded.
 DEFAULT_SHAPES = "1x16,1x128,8x128,8x128p"
-
-_STDOUT = "-"
 
 
 @click.command(
@@ -36,9 +36,9 @@ _STDOUT = "-"
     examples=(
         "albert-export bench qa/",
         "albert-export bench qa/ --targets onnx --shapes 1x16,1x128,1x384,8x128p --plot bench.png",
-        "albert-export bench base/ large/ --baseline base/onnx/model.onnx --json bench.json",
+        "albert-export bench base/ large/ --baseline base/onnx/model.onnx --save bench.json",
         "albert-export bench qa/ --file onnx/model.onnx --file onnx/model_int8.onnx --threads 1",
-        "albert-export bench qa/ --json - | jq '.artifacts[] | {name, speed}'",
+        "albert-export bench qa/ --json | jq '.artifacts[] | {name, speed}'",
     ),
 )
 @click.argument("bundles", metavar="DIR...", type=DIRECTORY, nargs=-1, required=True)
@@ -71,7 +71,9 @@ _STDOUT = "-"
     help="Batches to time, separated by commas: BxS is B rows of S tokens; in BxSp half of the tokens are padding.",
 )
 @click.option(
-    "--baseline", metavar="NAME", help="Artifact that ratios are to, by its name in the table; the first by default."
+    "--baseline",
+    metavar="NAME",
+    help="Artifact that ratios are to, by its name in the table; by default the first that takes a shape.",
 )
 @click.option(
     "--repeats",
@@ -87,9 +89,15 @@ _STDOUT = "-"
     show_default=True,
     help="Fresh processes that load each artifact; the table shows the least time.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of one run; the runtime's choice by default.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads of one run; the runtime's choice by default, and in any case JAX's of StableHLO artifacts.",
+)
 @click.option("--device", default="auto", show_default=True, help="Device that the artifacts run on.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of ids and lengths.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of ids, lengths and turns."
+)
 @click.option(
     "--error/--no-error",
     default=True,
@@ -99,15 +107,11 @@ _STDOUT = "-"
 @click.option(
     "--model",
     shell_complete=complete_checkpoint,
-    help="Checkpoint that the bundles were made from; by default the one named in each manifest.",
+    help="Checkpoint that the bundles were made from; by default that of each manifest, where it is here.",
 )
 @checkpoint_options
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Also write everything that was measured as JSON; - prints it on stdout in place of the tables.",
-)
+@json_option("everything that was measured")
+@click.option("--save", type=DIRECTORY, metavar="FILE.json", help="Also write everything that was measured as JSON.")
 @click.option(
     "--plot",
     type=DIRECTORY,
@@ -132,7 +136,8 @@ def bench_command(
     revision: str | None,
     cache_dir: Path | None,
     local_files_only: bool,
-    json_file: str | None,
+    as_json: bool,
+    save: Path | None,
     plot: Path | None,
     quiet: bool,
 ) -> None:
@@ -140,20 +145,24 @@ def bench_command(
 
     Each artifact runs in a process of its own, so that memory is that of one; warm runs take turns, so that what else
     the machine does meets all alike. Load and memory: the table's idle is the process with its runtime before the
-    artifact is loaded, resident is after that, peak is after all runs. Error is the largest distance from PyTorch in
-    float64 at real tokens, speed how many times as fast as the baseline, over all shapes.
+    artifact is loaded, resident is after that, peak is after all runs; it is memory of the host, not of a GPU. Error is
+    the largest distance from PyTorch in float64 at real tokens, speed how many times as fast as the baseline, over all
+    shapes.
     """
     from albert_export.bench.bundles import Model, bench_bundles
     from albert_export.bench.plot import check_plot, draw
 
-    target = None if json_file in (None, _STDOUT) else Path(str(json_file))
-    for path in (target, plot):
+    for path in (save, plot):
         if path is not None:
             _check_place(path)
     if plot is not None:
         check_plot(plot)
-    if model is not None and not error:
-        raise InputError("--model is what errors are measured against", received="--no-error", fix="leave one out")
+    about_errors = {"--model": model, "--revision": revision, "--cache-dir": cache_dir, "--offline": local_files_only}
+    for option, value in about_errors.items():
+        if value and not error:
+            raise InputError(
+                f"{option} says what errors are measured against", received="--no-error", fix="leave one out"
+            )
     report = bench_bundles(
         bundles,
         shapes,
@@ -169,15 +178,16 @@ def bench_command(
         model=Model(model, revision, cache_dir, local_files_only) if error else None,
         say=progress(quiet) or (lambda _: None),
     )
-    if json_file == _STDOUT:
-        print_json(report.to_dict())
-    else:
-        click.echo(report.render())
-    # Last, so that a file that cannot be written does not cost the result.
-    if target is not None:
-        target.write_text(f"{json_text(report.to_dict())}\n", encoding="utf-8")
-    if plot is not None:
-        draw(report, plot)
+    # Neither a reader that went away nor a file that cannot be written costs what comes after it.
+    with ExitStack() as last:
+        if plot is not None:
+            last.callback(draw, report, plot)
+        if save is not None:
+            last.callback(save.write_text, f"{json_text(report.to_dict())}\n", encoding="utf-8")
+        if as_json:
+            print_json(report.to_dict())
+        else:
+            click.echo(report.render())
 
 
 def _shapes(text: str) -> tuple[Shape, ...]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from albert_export.bench.child import Child
+from albert_export._imports import import_path
+from albert_export.bench.child import Child, _environment
 from albert_export.errors import AlbertExportError
+
+ROOT = Path(__file__).parents[2]
 
 #: A model that doubles the ids, prints where it should not, and fails as the test wants.
 MODEL = """
 import os, sys
 from albert_export.bench.serving import Loaded, serve
 from albert_export.errors import InputError
+
+kept = os.dup(1)
 
 def prepare(request):
     if request["model"] == "absent":
@@ -30,6 +37,13 @@ def run(inputs):
     ids = inputs["input_ids"]
     if ids[0, 0] == 7:
         raise ValueError("seven")
+    if ids[0, 0] == 8:
+        raise MemoryError
+    if ids[0, 0] == 6:
+        open("no/such/file")
+    if ids[0, 0] == 5:
+        os.write(kept, b'{"half a reply')
+        os._exit(4)
     if ids[0, 0] == 9:
         sys.stderr.write("out of everything\\n\\n")
         os._exit(3)
@@ -65,6 +79,53 @@ def test_a_user_s_error_and_a_defect_are_told_apart() -> None:
         with pytest.raises(RuntimeError, match="toy: ValueError: seven"):
             process.ask("first", inputs={"input_ids": [[7]]})
         assert process.ask("first", inputs={"input_ids": [[1]]})["seconds"] > 0
+
+
+def test_what_the_machine_lacks_is_no_defect() -> None:
+    with child() as process:
+        process.ask("load", model="toy")
+        with pytest.raises(
+            AlbertExportError, match="toy: the memory must suffice; received MemoryError; fix: measure few"
+        ):
+            process.ask("first", inputs={"input_ids": [[8]]})
+        with pytest.raises(AlbertExportError, match=r"toy: FileNotFoundError: .*no/such/file"):
+            process.ask("first", inputs={"input_ids": [[6]]})
+
+
+def test_half_a_reply_is_none() -> None:
+    with child() as process:
+        process.ask("load", model="toy")
+        with pytest.raises(AlbertExportError, match="exit code 4 during first"):
+            process.ask("first", inputs={"input_ids": [[5]]})
+
+
+def test_a_pipe_to_a_dead_process_may_fail_in_any_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows tells a broken pipe as a wrong argument."""
+
+    class Broken:
+        def write(self, text: str) -> None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+        def close(self) -> None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    with Child("toy", [sys.executable, "-c", "raise SystemExit('gone')"]) as process:
+        assert process._process.stdin is not None
+        process._process.stdin.close()
+        monkeypatch.setattr(process._process, "stdin", Broken())
+        with pytest.raises(AlbertExportError, match="exit code 1 during turn: gone"):
+            process.ask("turn")
+
+
+def test_a_process_of_ours_imports_in_our_order_and_jax_leaves_memory_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
+    variables = _environment({"PATH": "/bin"}, python=sys.executable)
+    assert variables == {"PATH": "/bin", "PYTHONPATH": import_path(), "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    chosen = {"XLA_PYTHON_CLIENT_PREALLOCATE": "true", "PYTHONPATH": "mine"}
+    other = _environment(chosen, python="/elsewhere/python")
+    assert other == {**chosen, "PYTHONPATH": os.pathsep.join([str(ROOT), "mine"])}
 
 
 def test_a_process_that_dies_is_told_with_its_last_words() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise
+
 import pytest
 
 from albert_export.bench.measuring import Times, take_turns
@@ -11,13 +14,33 @@ from tests.bench.fakes import Clock, FakeContender
 A, B = Shape(1, 16), Shape(8, 128, True)
 
 
-def test_contenders_take_turns_and_each_round_begins_with_another() -> None:
+def order_of(names: str, rounds: int, seed: int = 0) -> list[str]:
+    """The rounds, each as the names in their order."""
     clock = Clock()
-    contenders = [FakeContender(name, clock, lambda _: 1.0) for name in "xyz"]
-    take_turns(contenders, [A], 4)
-    firsts, turns = clock.log[:3], [name for name, _ in clock.log[3:]]
-    assert firsts == [("x", "1x16"), ("y", "1x16"), ("z", "1x16")]
-    assert "".join(turns) == "xyzyzxzxyxyz"
+    take_turns([FakeContender(name, clock, lambda _: 1.0) for name in names], [A], rounds, seed=seed)
+    assert clock.log[: len(names)] == [(name, "1x16") for name in names]
+    turns = "".join(name for name, _ in clock.log[len(names) :])
+    return [turns[start : start + len(names)] for start in range(0, len(turns), len(names))]
+
+
+def test_every_round_has_each_contender_once_in_an_order_of_its_own() -> None:
+    rounds = order_of("wxyz", 50)
+    assert len(rounds) == 50 and {"".join(sorted(each)) for each in rounds} == {"wxyz"}
+    assert len(set(rounds)) > 15, "of 24 orders"
+    assert rounds == order_of("wxyz", 50)
+    assert rounds != order_of("wxyz", 50, seed=1)
+
+
+def test_no_contender_follows_another_one_more_often_than_the_others() -> None:
+    """In a fixed circle, whoever stands behind the one that empties the caches would look slow."""
+    rounds = 600
+    turns = "".join(order_of("wxyz", rounds))
+    followed = Counter(pairwise(turns))
+    for one in "wxyz":
+        for other in set("wxyz") - {one}:
+            # Three of the twelve pairs are neighbours in a round, and one of sixteen at the border of two.
+            assert followed[other, one] == pytest.approx(rounds * (1 / 4 + 1 / 16), rel=0.2)
+        assert followed[one, one] < rounds / 8
 
 
 def test_a_shape_is_done_before_the_next_begins() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -16,13 +17,23 @@ SHAPES = (Shape(1, 16), Shape(1, 128), Shape(8, 128), Shape(8, 128, True))
 TIMES = {"1x16": (0.01,), "1x128": (0.1,), "8x128": (0.8,), "8x128p": (0.7,)}
 
 
-@pytest.mark.parametrize("errors", [(1e-6, 0.02), (None, None), (0.0, 1.0)])
+@pytest.mark.parametrize("errors", [(1e-6, 0.02), (None, None), (0.0, 1.0), (math.inf, 1.0), (math.inf, None)])
 def test_a_picture_is_written(tmp_path: Path, errors: tuple[float | None, float | None]) -> None:
     both = report(
         measured("fp32", TIMES, error=errors[0]), measured("int8", {"1x16": (0.005,)}, error=errors[1]), shapes=SHAPES
     )
     draw(both, tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
+    infinite = report(measured("fp32", TIMES, error=1e-6), measured("int8", TIMES, error=math.inf), shapes=SHAPES)
+    draw(infinite, tmp_path / "infinite.svg")
+    assert "<!-- int8: infinite -->" in (tmp_path / "infinite.svg").read_text(encoding="utf-8")
+    apart = measured("fp32", {"1x16": (0.01,)}), measured("int8", {"1x128": (0.05,)}, error=1e-6)
+    nothing = report(*apart, shapes=SHAPES)
+    draw(nothing, tmp_path / "nothing.svg")
+    assert "<!-- nothing to compare -->" in (tmp_path / "nothing.svg").read_text(encoding="utf-8")
 
 
 def test_another_form_is_refused() -> None:

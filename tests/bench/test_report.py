@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 
 import pytest
 
-from albert_export.bench.report import check_baseline
+from albert_export.bench.report import Errors, check_baseline
 from albert_export.bench.shapes import Shape
-from albert_export.errors import UnknownNameError
+from albert_export.errors import InputError, UnknownNameError
 from tests.bench.fakes import measured, report
 
 A, B = Shape(1, 16), Shape(8, 128, True)
@@ -86,7 +88,31 @@ def test_json_values_are_in_seconds_and_bytes() -> None:
 
 
 def test_the_baseline_is_the_first_or_the_one_that_is_named() -> None:
-    assert check_baseline(None, ["a", "b"]) == "a"
-    assert check_baseline("b", ["a", "b"]) == "b"
-    with pytest.raises(UnknownNameError, match="baseline must be one of a, b; received c"):
-        check_baseline("c", ["a", "b"])
+    names = ["a", "b/c"]
+    assert check_baseline(None, names, names) == "a"
+    assert check_baseline("b/c", names, names) == check_baseline("./b//c", names, names) == "b/c"
+    with pytest.raises(UnknownNameError, match="baseline must be one of a, b/c; received c"):
+        check_baseline("c", names, names)
+
+
+def test_a_baseline_is_timed() -> None:
+    names = ["a", "b", "c"]
+    assert check_baseline(None, names, ["b", "c"]) == "b"
+    with pytest.raises(
+        InputError, match="a baseline must take one of the shapes; received a; fix: name b or c, or add"
+    ):
+        check_baseline("a", names, ["b", "c"])
+
+
+def test_without_a_signal_there_is_no_ratio_to_it() -> None:
+    """An output that is the same whatever the input, as that of one place may be."""
+    one = measured("x", {"1x16": (1.0,)}, error=2.5e-6)
+    flat = dataclasses.replace(one, errors=Errors({"logits": 2.5e-6}, {"logits": None}, {"logits": 1e-7}))
+    figures = report(flat, shapes=(A,))
+    assert figures.render().splitlines()[1].split()[-3:] == ["2.5e-06", "-", "1.00"]
+    assert figures.to_dict()["artifacts"][0]["error"]["snr_db"] == {"logits": None}
+
+
+def test_an_infinite_error_is_told() -> None:
+    figures = report(measured("x", {"1x16": (1.0,)}, error=math.inf), shapes=(A,))
+    assert figures.render().splitlines()[1].split()[-3] == "inf"

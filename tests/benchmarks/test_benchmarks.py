@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(module: str, *arguments: str, json_file: Path) -> tuple[str, dict[str, Any]]:
-    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments, "--json", str(json_file)]
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments, "--save", str(json_file)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
