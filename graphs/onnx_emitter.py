@@ -110,8 +110,7 @@ def emit_onnx(
     traced = trace(model, task, layers=layers, sizes=sizes or {})
     progress(f"lowering to ONNX opset {opset}")
     store = WeightStore(traced.program, traced.weights)
-    if precision != "fp32":
-        store.check_finite()
+    store.check_finite()
     ranges = None
     if calibration is not None:
         progress("measuring the ranges of activations")
