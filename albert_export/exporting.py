@@ -152,7 +152,7 @@ def export(
         if opset is not None:
             options["opset"] = opset
         if texts is not None:
-            options["calibration"] = inputs_to_calibrate_on(texts, tokenizer, task_row, sizes)
+            options["calibration"] = inputs_to_calibrate_on(texts, tokenizer, task_row, sizes, say)
         if reader is not None:
             options |= {"reader": reader, "vocabulary": vocabulary_for(writer.directory, reader)}
         eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
