@@ -220,7 +220,7 @@ def test_outliers_among_the_weights_are_met_by_scales_of_their_own(tmp_path):
     [
         ("int8", f"{LAYER}.ffn.weight", float("nan")),
         ("int8", "albert.encoder.embedding_hidden_mapping_in.bias", float("inf")),
-        *((precision, f"{LAYER}.ffn.weight", float("inf")) for precision in ("fp32", "fp16", "bf16")),
+        *((precision, f"{LAYER}.ffn.weight", float("inf")) for precision in ("fp32", "fp16", "bf16", "int4")),
     ],
 )
 def test_a_weight_that_is_not_finite_is_named(tmp_path, precision, name, number):
