@@ -7,7 +7,9 @@ that the tokenizer adds. They are other texts than those that parity is judged o
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,17 @@ _LONGEST = 128
 
 #: Texts of a file that are used: ranges settle within some dozens.
 _MOST_TEXTS = 512
+
+#: With less, a warning is given: distinct texts, tokens of all together, tokens of the longest.
+_FEW_TEXTS, _FEW_TOKENS, _SHORT = 16, 200, 12
+
+#: With a larger share of foreign pieces, a warning is given. Under an English vocabulary of 2,000 pieces English has a
+#: third of it, German, Russian and Chinese have more.
+_FOREIGN = 0.4
+
+#: A vocabulary with a larger share of single letters spells by characters, as those for Chinese do: there they tell
+#: nothing.
+_SPELLING = 0.3
 
 _FIX = f"give a text file with one sentence a line, or {BUILTIN_TEXTS}"
 
@@ -98,6 +111,96 @@ def calibration_inputs(
             {spec.name: np.tile(np.asarray(encoded[spec.name], np.int64), (*repeats, 1)) for spec in task.inputs}
         )
     return batches
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What calibration texts are made of, as the model meets them.
+
+    Attributes:
+        texts: Distinct texts.
+        tokens: Tokens of all of them that are used, without those that the tokenizer adds around a text.
+        longest: Tokens of the longest.
+        unknown: Share of the tokens that stand for what is not in the vocabulary, 0 to 1.
+        foreign: Share of the tokens that are unknown, or a single letter that is no word: what is left of words which
+            the vocabulary does not know.
+    """
+
+    texts: int
+    tokens: int
+    longest: int
+    unknown: float
+    foreign: float
+
+    def told(self) -> str:
+        """Return the figures in words."""
+        return (
+            f"{self.texts} distinct texts, {self.tokens} tokens, the longest {self.longest}; "
+            f"{self.unknown:.0%} unknown, {self.foreign:.0%} unknown or single letters"
+        )
+
+    def warnings(self) -> Iterator[str]:
+        """Yield a line for each way in which the ranges may not be those of an application's texts."""
+        if self.texts < _FEW_TEXTS or self.tokens < _FEW_TOKENS or self.longest < _SHORT:
+            yield (
+                f"the calibration texts are few or short ({self.told()}): ranges may come out too narrow; "
+                f"give {_FEW_TEXTS} or more, {_FEW_TOKENS} tokens together and one of at least {_SHORT}"
+            )
+        if self.foreign > _FOREIGN:
+            yield (
+                f"the calibration texts are mostly foreign to the vocabulary ({self.told()}): "
+                "give texts in the language and the form that the model was trained on"
+            )
+
+
+def coverage(texts: Sequence[str], *, tokenizer: Any) -> Coverage:
+    """Return what the texts are made of.
+
+    Args:
+        texts: What :func:`calibration_texts` returned.
+        tokenizer: The checkpoint's.
+
+    Raises:
+        InputError: The tokenizer makes nothing of any of them.
+    """
+    distinct = list(dict.fromkeys(texts))
+    spells = _spells(tokenizer)
+    lengths, unknown, foreign = [], 0, 0
+    for text in distinct:
+        ids = tokenizer(text, add_special_tokens=False, truncation=True, max_length=_LONGEST)["input_ids"]
+        pieces = tokenizer.convert_ids_to_tokens(ids)
+        # The space before a word that is not known is a piece of its own in SentencePiece.
+        pieces = [(piece, number) for piece, number in zip(pieces, ids, strict=True) if piece != _SPACE]
+        strange = [number == tokenizer.unk_token_id for _, number in pieces]
+        lengths.append(len(pieces))
+        unknown += sum(strange)
+        foreign += sum(
+            is_unknown or (not spells and _is_letter(piece))
+            for (piece, _), is_unknown in zip(pieces, strange, strict=True)
+        )
+    tokens = sum(lengths)
+    if not tokens:
+        raise InputError("the calibration texts must hold at least one word", received="no token in any", fix=_FIX)
+    return Coverage(len(distinct), tokens, max(lengths), unknown / tokens, foreign / tokens)
+
+
+#: How SentencePiece writes a space, and how WordPiece begins a piece that goes on.
+_SPACE, _GOES_ON = "\u2581", "##"
+
+
+def _is_letter(piece: str) -> bool:
+    """Whether a piece is one letter inside or at the begin of a word that the vocabulary lacks."""
+    bare = piece.removeprefix(_SPACE).removeprefix(_GOES_ON)
+    # "a" and "I" are words.
+    return len(bare) == 1 and unicodedata.category(bare).startswith("L") and piece.casefold() not in _WORDS
+
+
+_WORDS = {f"{_SPACE}a", f"{_SPACE}i", "a", "i"}
+
+
+def _spells(tokenizer: Any) -> bool:
+    vocabulary = list(tokenizer.get_vocab())
+    return sum(map(_is_letter, vocabulary)) > _SPELLING * len(vocabulary)
 
 
 def _no_text(path: Path, why: str) -> InputError:

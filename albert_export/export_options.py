@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from albert_export.calibration import calibration_inputs, calibration_texts
+from albert_export.calibration import calibration_inputs, calibration_texts, coverage
 from albert_export.checkpoints import Checkpoint
 from albert_export.errors import InputError, UnknownNameError
 from albert_export.targets import Target
@@ -112,13 +112,21 @@ def texts_to_calibrate_on(target: Target, precision: str, calibrate: str | os.Pa
 
 
 def inputs_to_calibrate_on(
-    texts: list[str], tokenizer: Any | None, task: Task, sizes: Mapping[str, int | None]
+    texts: list[str],
+    tokenizer: Any | None,
+    task: Task,
+    sizes: Mapping[str, int | None],
+    say: Callable[[str], None],
 ) -> list[dict[str, Any]]:
-    """Return the texts as inputs of the model."""
+    """Return the texts as inputs of the model, and say what they are made of, and whether that is too little."""
     if tokenizer is None:
         raise InputError(
             "calibration needs the checkpoint's tokenizer",
             received="a checkpoint without one",
             fix="put its tokenizer files beside the weights, or leave calibration out",
         )
+    found = coverage(texts, tokenizer=tokenizer)
+    say(f"calibration: {found.told()}")
+    for warning in found.warnings():
+        say(f"warning: {warning}")
     return calibration_inputs(texts, tokenizer=tokenizer, task=task, sizes=sizes)

@@ -10,7 +10,7 @@ from albert_export import _interrupts
 from albert_export._imports import resolve
 from albert_export.bundle import Artifact, Bundle, BundleWriter
 from albert_export.bundle.filesystem import link_or_copy
-from albert_export.checkpoints import Checkpoint, open_checkpoint
+from albert_export.checkpoints import Checkpoint, check_finite, open_checkpoint
 from albert_export.export_files import put_shared_files, vocabulary_for
 from albert_export.export_options import (
     check_by_part,
@@ -100,7 +100,7 @@ def export(
         UnknownNameError: No target, task, precision, part, layers or reader of that name.
         InputError: The target has no such precision, a fixed size is out of range, there are no texts to calibrate
             on, or an option is not the target's.
-        CheckpointError: The checkpoint cannot be found or read, or lacks the head.
+        CheckpointError: The checkpoint cannot be found or read, lacks the head, or holds NaN or infinity.
         ConfigError: The configuration breaks a rule.
         ExportError: Tracing, a pass or the check of the file failed.
         ParityError: The artifact differs from the eager model; candidate and report lie in ``OUT.rejected``.
@@ -136,6 +136,7 @@ def export(
         longest = checkpoint.config.max_position_embeddings
         batch, sequence = reader_sizes(reader, task_row.name, batch=batch, sequence=sequence, longest=longest)
     sizes = fixed_sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
+    check_finite(checkpoint, task_row)
     emit = resolve(target_row.emitter)
     framework = FRAMEWORKS[target_row.framework]
     load_eager = resolve(f"{framework.module}:load_eager")  # the framework itself is wanted from here on only
@@ -151,7 +152,7 @@ def export(
         if opset is not None:
             options["opset"] = opset
         if texts is not None:
-            options["calibration"] = inputs_to_calibrate_on(texts, tokenizer, task_row, sizes)
+            options["calibration"] = inputs_to_calibrate_on(texts, tokenizer, task_row, sizes, say)
         if reader is not None:
             options |= {"reader": reader, "vocabulary": vocabulary_for(writer.directory, reader)}
         eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)

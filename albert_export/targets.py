@@ -65,6 +65,7 @@ class Target:
         run_package: Package that the runtime imports.
         compile_extra: Extra that brings what compiling for :attr:`compiled_for` needs besides; None without any.
         second_names: Form of the file's name -> the one that other people's loaders look for besides.
+        int4_form: How int4 is stored and computed; None for a target without it.
         native_module: Module whose import loads the native library; None where that of ``run_package`` does.
     """
 
@@ -91,6 +92,7 @@ class Target:
     run_package: str
     compile_extra: str | None = None
     second_names: Mapping[str, str] = field(default_factory=dict)
+    int4_form: str | None = None
     native_module: str | None = None
 
     @property
@@ -114,9 +116,9 @@ TARGETS: tuple[Target, ...] = (
         framework="torch",
         emitter="albert_export.graphs.onnx_emitter:emit_onnx",
         runtime="albert_export.runtimes.onnxruntime_runtime:OnnxRuntime",
-        precisions=("fp32", "fp16", "bf16", "int8"),
+        precisions=("fp32", "fp16", "bf16", "int8", "int4"),
         calibrated=("int8",),
-        by_part=("int8",),
+        by_part=("int8", "int4"),
         int8_form="weights per output, activations at run time with a scale for each token",
         layers=("rolled", "unrolled"),
         opsets=ONNX_OPSETS,
@@ -130,6 +132,7 @@ TARGETS: tuple[Target, ...] = (
         run_extra="onnxruntime",
         run_package="onnxruntime",
         second_names={"_int8": "_quantized"},
+        int4_form="weights in blocks of 32 with a scale each, multiplied in float32: for size, not for speed",
     ),
     Target(
         name="savedmodel",

@@ -1,4 +1,7 @@
-"""Measure how far the eager PyTorch model itself lies from float64 when it is converted to float16 or bfloat16.
+"""Measure how far the eager PyTorch model itself lies from float64 when it is converted to a lower precision.
+
+In float16 and bfloat16 it computes in them; for int4 its matrices become what the packed numbers of an ONNX artifact
+stand for, and it computes in float32.
 
 What an artifact in that precision may differ by can be no less. For each output of a head the usual cases of parity are
 run; printed are signal-to-noise ratio, the largest error as a multiple of the output's spread and of the root mean
@@ -27,8 +30,8 @@ from albert_export.tasks import TASKS, Task, get_task
 from albert_export.tokenization import load_tokenizer
 from benchmarks.measuring import save, table
 
-#: Precision -> torch's name of it.
-PRECISIONS = {"fp16": "float16", "bf16": "bfloat16"}
+#: Precision -> torch's name of what it is computed in.
+PRECISIONS = {"fp16": "float16", "bf16": "bfloat16", "int4": "float32"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def main() -> None:
 def _measure(model: str, task: Task) -> list[Noise]:
     checkpoint = open_checkpoint(model, task=task)
     oracle = Oracle(checkpoint, task)
-    comparisons = {precision: Comparison(_eager(checkpoint, task, dtype)) for precision, dtype in PRECISIONS.items()}
+    comparisons = {precision: Comparison(_eager(checkpoint, task, precision)) for precision in PRECISIONS}
     tokenizer = load_tokenizer(checkpoint.directory, config=checkpoint.config)
     for case in build_cases(task, checkpoint.config, sizes=dict.fromkeys(task.dynamic_axes), tokenizer=tokenizer):
         reference = oracle.run(case.inputs)
@@ -91,12 +94,16 @@ def _measure(model: str, task: Task) -> list[Noise]:
     ]
 
 
-def _eager(checkpoint: Any, task: Task, dtype: str) -> EagerRuntime:
+def _eager(checkpoint: Any, task: Task, precision: str) -> EagerRuntime:
     import torch
 
     from albert_export.models.torch_loading import load_eager
+    from albert_export.parity.rounding import round_matrices
+    from albert_export.parts import PARTS
 
-    model = load_eager(checkpoint, task, dtype="float32")[0].to(getattr(torch, dtype))
+    model = load_eager(checkpoint, task, dtype="float32")[0].to(getattr(torch, PRECISIONS[precision]))
+    if precision == "int4":
+        round_matrices(model, PARTS)
 
     def compute(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         with torch.inference_mode():

@@ -17,6 +17,7 @@ from albert_export.graphs.emitted import Emitted, described, shape_of
 from albert_export.graphs.lowering import GraphLowering
 from albert_export.graphs.onnx_calibration import observed_ranges
 from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_onnx
+from albert_export.graphs.onnx_int4 import BLOCK, quantize_int4
 from albert_export.graphs.onnx_narrowing import compute_in_half, store_in_bfloat16
 from albert_export.graphs.onnx_quantization import quantizable_activations, quantize_int8
 from albert_export.graphs.onnx_sharing import stored_weight_bytes
@@ -50,7 +51,7 @@ def check_opset(opset: int, precision: str = "fp32") -> int:
             one of the precision's.
     """
     check_target_opset(opset, ONNX_OPSETS)
-    if precision.startswith("int") and opset > NEWEST_INTEGER_OPSET:
+    if precision == "int8" and opset > NEWEST_INTEGER_OPSET:
         raise ExportError(
             f"{precision} must have an opset up to {NEWEST_INTEGER_OPSET}, the newest that onnxruntime quantises with",
             received=opset,
@@ -86,8 +87,8 @@ def emit_onnx(
         model: An eager torch ALBERT with the task's head, in float32.
         task: The task whose inputs and outputs the file has.
         path: The file to make; it must not exist.
-        precision: ``fp32``; ``fp16``, weights and arithmetic; ``bf16``, weights; or ``int8``, weights, and activations
-            with a scale for each token.
+        precision: ``fp32``; ``fp16``, weights and arithmetic; ``bf16``, weights; ``int8``, weights, and activations
+            with a scale for each token; or ``int4``, weights, in blocks.
         layers: ``rolled`` or ``unrolled``.
         parts: What the integers are for, of :data:`albert_export.parts.PARTS`.
         opset: Version of the standard operators.
@@ -110,8 +111,7 @@ def emit_onnx(
     traced = trace(model, task, layers=layers, sizes=sizes or {})
     progress(f"lowering to ONNX opset {opset}")
     store = WeightStore(traced.program, traced.weights)
-    if precision != "fp32":
-        store.check_finite()
+    store.check_finite()
     ranges = None
     if calibration is not None:
         progress("measuring the ranges of activations")
@@ -158,13 +158,17 @@ def _pipeline(
         return pipeline(opset, narrowing=[Pass("store-in-bfloat16", store_in_bfloat16)])
     if precision == "int8":
         return pipeline(opset, quantizing=[Pass("quantize-int8", lambda model: quantize_int8(model, parts, ranges))])
-    raise ExportError("ONNX's precision must be fp32, fp16, bf16 or int8", received=precision)
+    if precision == "int4":
+        return pipeline(opset, quantizing=[Pass("quantize-int4", lambda model: quantize_int4(model, parts))])
+    raise ExportError("ONNX's precision must be fp32, fp16, bf16, int8 or int4", received=precision)
 
 
 def _precision_facts(precision: str, parts: Sequence[str], *, calibrated: bool) -> dict[str, Any]:
     if precision == "int8":
         form = "int8, calibrated" if calibrated else "int8, a scale for each token at run time"
         return {"quantized": list(parts), "activations": form}
+    if precision == "int4":
+        return {"quantized": list(parts), "activations": "float32", "block_size": BLOCK}
     return {"activations": "float16" if precision == "fp16" else "float32"}
 
 

@@ -34,7 +34,21 @@ Array = np.ndarray[Any, Any]
 _WEIGHT_STEPS = 127
 
 #: A matrix with fewer outputs stays as it is: it takes no room, and what it gives are the answers themselves.
-_NARROW = 16
+NARROW = 16
+
+#: Operators that only a quantised graph has.
+_QUANTIZED = frozenset(
+    {
+        "DequantizeLinear",
+        "DynamicQuantizeLinear",
+        "DynamicQuantizeMatMul",
+        "GatherBlockQuantized",
+        "MatMulInteger",
+        "MatMulNBits",
+        "QLinearMatMul",
+        "QuantizeLinear",
+    }
+)
 
 #: What a scale is at least: a row of zeros has one too.
 _TINY = np.float32(1e-30)
@@ -105,7 +119,7 @@ def quantize_int8(
 def check_not_quantized(model: ir.Model) -> None:
     """Raise ExportError where the graph holds quantised tensors already."""
     for node in ir.traversal.RecursiveGraphIterator(model.graph):
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"):
+        if node.op_type in _QUANTIZED:
             raise ExportError("only a graph that is not quantised can be quantised", received=f"{node.op_type} in it")
 
 
@@ -116,7 +130,7 @@ def quantizable(model: ir.Model, parts: Sequence[str]) -> list[ir.Value]:
         shape = [] if value.shape is None else value.shape.numpy()
         if len(shape) == 2 and part_of(str(value.name)) in parts and all(_reads(*use) for use in value.uses()):
             outputs = shape[1] if any(node.op_type == "MatMul" for node, _ in value.uses()) else shape[0]
-            if outputs >= _NARROW and value.uses():
+            if outputs >= NARROW and value.uses():
                 found.append(value)
     return found
 

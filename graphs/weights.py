@@ -62,7 +62,7 @@ class WeightStore:
         return sum(self._tensors[name].nbytes for name in unique if self.is_parameter(name))
 
     def check_finite(self) -> None:
-        """Check what a lower precision would spread over a whole tensor, or turn into a number like any other.
+        """Check what makes every answer NaN, or what integers would turn into a number like any other.
 
         Raises:
             ExportError: A weight holds NaN or infinity; the message names them all.
@@ -71,7 +71,7 @@ class WeightStore:
         broken = [name for name in unique if self.is_parameter(name) and not self._tensors[name].isfinite().all()]
         if broken:
             raise ExportError(
-                "weights must be finite in a lower precision",
+                "weights must be finite",
                 received=f"NaN or infinity in {', '.join(broken)}",
                 fix="mend the checkpoint",
             )

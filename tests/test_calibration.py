@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from albert_export.builtin import builtin_directory
-from albert_export.calibration import calibration_inputs, calibration_texts
+from albert_export.calibration import calibration_inputs, calibration_texts, coverage
 from albert_export.errors import InputError
 from albert_export.exporting import export
 from albert_export.parity.texts import PAIRS
@@ -95,3 +96,90 @@ def test_texts_become_batches_with_both_segments(task: str, fixed: dict[str, int
         assert shape[0] == fixed.get("batch", 1)
         assert shape[-1] == fixed["sequence"] if "sequence" in fixed else shape[-1] <= 128
         assert (batch["attention_mask"].sum(-1) > 2).all()
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return load_tokenizer(builtin_directory("albert-seeded"))
+
+
+def warnings(texts: list[str], tokenizer: Any) -> list[str]:
+    return list(coverage(texts, tokenizer=tokenizer).warnings())
+
+
+def test_the_builtin_texts_warn_of_nothing(tokenizer: Any) -> None:
+    texts = calibration_texts("builtin")
+    found = coverage(texts, tokenizer=tokenizer)
+    assert (found.texts, found.unknown) == (len(texts), 0.0)
+    assert found.tokens > 10 * len(texts)
+    assert found.longest < 129
+    assert list(found.warnings()) == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "figures"),
+    [
+        (["The ferry left the harbour at seven in the morning, an hour late."], "(1 distinct texts, "),
+        (["The ferry left the harbour at seven in the morning, an hour late."] * 100, "(1 distinct texts, "),
+        ([f"Yes {letter}." for letter in "abcdefghijklmnopqrstuvwxyz"], "(26 distinct texts, "),
+    ],
+    ids=["one", "one-repeated", "short"],
+)
+def test_few_or_short_texts_are_warned_of_with_what_they_cover(tokenizer: Any, texts: list[str], figures: str) -> None:
+    (line,) = [line for line in warnings(texts, tokenizer) if "few or short" in line]
+    assert figures in line
+    assert "tokens, the longest " in line
+    assert "give 16 or more, 200 tokens together and one of at least 12" in line
+
+
+RUSSIAN = "Молекулы воздуха рассеивают короткие волны сильнее длинных, поэтому небо кажется голубым."
+CHINESE = "图书馆每天早上九点开门，晚上八点关门，星期一休息。"
+GERMAN = "Die alte Brücke wurde flußaufwärts neu gebaut und überspannt jetzt das ganze Tal."
+
+
+@pytest.mark.parametrize("text", [RUSSIAN, CHINESE, "zxq wvkj qqpt xzzy bvnm kjhg"], ids=["ru", "zh", "keys"])
+def test_texts_that_the_vocabulary_does_not_know_are_warned_of_with_the_share(tokenizer: Any, text: str) -> None:
+    texts = [f"{text} {number}" for number in range(100, 140)]
+    (line,) = [line for line in warnings(texts, tokenizer) if "mostly foreign" in line]
+    assert "mostly foreign to the vocabulary (40 distinct texts, " in line
+    assert "% unknown or single letters)" in line
+
+
+def test_a_vocabulary_that_spells_does_not_find_its_own_letters_foreign() -> None:
+    class Letters:
+        unk_token_id = 0
+
+        def get_vocab(self) -> dict[str, int]:
+            return {"[UNK]": 0, **{letter: index for index, letter in enumerate(sorted(set(CHINESE)), start=1)}}
+
+        def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
+            return [list(self.get_vocab())[index] for index in ids]
+
+        def __call__(self, text: str, **_: Any) -> dict[str, list[int]]:
+            return {"input_ids": [self.get_vocab().get(letter, 0) for letter in text]}
+
+    assert coverage([CHINESE], tokenizer=Letters()).foreign == 0.0
+    assert coverage([RUSSIAN], tokenizer=Letters()).foreign == 1.0
+
+
+def test_texts_of_which_no_token_is_left_are_an_error(tokenizer: Any) -> None:
+    with pytest.raises(InputError, match="must hold at least one word; received no token in any; fix: give a text"):
+        coverage(["\u200b", "\x01"], tokenizer=tokenizer)
+
+
+def test_an_export_says_what_it_calibrates_on(tmp_path: Path) -> None:
+    path = tmp_path / "sentences.txt"
+    path.write_text("One sentence.\nAnd one more.\n", encoding="utf-8")
+    lines: list[str] = []
+    export(
+        "onnx",
+        model="albert-seeded",
+        task="qa",
+        out=tmp_path / "out",
+        precision="int8",
+        calibrate=path,
+        parity=False,
+        progress=lines.append,
+    )
+    assert any(line.startswith("calibration: 2 distinct texts, ") for line in lines)
+    assert any(line.startswith("warning: the calibration texts are few or short (2 distinct texts") for line in lines)

@@ -1,6 +1,7 @@
 """Weights in and out: where checkpoints are found, what their weights are called, how files are read and written."""
 
 from albert_export.checkpoints.checkpoint import Checkpoint, Source, WeightFormat
+from albert_export.checkpoints.finite import check_finite
 from albert_export.checkpoints.google_release import find_vocabularies
 from albert_export.checkpoints.h5_file import read_h5
 from albert_export.checkpoints.h5_writing import write_h5
@@ -16,6 +17,7 @@ __all__ = [
     "Matching",
     "Source",
     "WeightFormat",
+    "check_finite",
     "check_shapes",
     "find_config_file",
     "find_tokenizer_directory",

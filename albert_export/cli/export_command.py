@@ -36,6 +36,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = {
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --batch 1 --sequence 384",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8 --quantize embeddings,ffn",
+        "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int4          # the smallest file",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8 --calibrate sentences.txt",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --json | jq '.artifacts[].sharing'",
     ),

@@ -45,7 +45,7 @@ def _describe_task(task: Task) -> str:
 )
 @json_option("the table")
 def targets_command(as_json: bool) -> None:
-    """List the kinds of artifacts that can be made: precisions, forms of int8, layers, devices, extras."""
+    """List the kinds of artifacts that can be made: precisions, forms of int8 and int4, layers, devices, extras."""
     if as_json:
         print_json([_target_fields(target) for target in TARGETS])
         return
@@ -71,13 +71,15 @@ def _describe_target(target: Target) -> str:
         lines.insert(1, f"  int8     by default {target.int8_form}")
     if target.calibrated:
         lines.insert(2, "           with --calibrate activations with fixed ranges")
+    if target.int4_form is not None:
+        lines.insert(-3, f"  int4     {target.int4_form}")
     return "\n".join(lines)
 
 
 def _target_fields(target: Target) -> dict[str, Any]:
-    shown = ("name", "title", "place", "framework", "precisions", "calibrated", "by_part", "int8_form", "layers")
+    shown = ("name", "title", "place", "framework", "precisions", "calibrated", "by_part", "int8_form")
     fields = dataclasses.asdict(target)
-    return {key: fields[key] for key in (*shown, "devices", "build_extra", "run_extra")}
+    return {key: fields[key] for key in (*shown, "int4_form", "layers", "devices", "build_extra", "run_extra")}
 
 
 @click.command(

@@ -28,6 +28,7 @@ from albert_export.parity.explain import explain_miss
 from albert_export.parity.needs import check_needs
 from albert_export.parity.oracle import TRUTH, Oracle
 from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
+from albert_export.parity.rounding import rounded_parts
 from albert_export.parity.source import open_source
 from albert_export.parity.verdict import judge, judge_eager
 from albert_export.runtimes import Runtime
@@ -142,7 +143,11 @@ def check_parity(
     if metrics is not None:  # before the cases, so that a line which is not in the task's form shows at once
         for artifact in artifacts:
             metrics.prepare(artifact.shapes.get("sequence"))
-    run = _Run(opened, oracle, tokenizer, device, threads, seed, metrics, explain, say)
+
+    def rounded(parts: tuple[str, ...]) -> Oracle:
+        return Oracle(checkpoint, opened.task, allow_random_head=bool(allow_random_head), rounded=parts)
+
+    run = _Run(opened, oracle, rounded, tokenizer, device, threads, seed, metrics, explain, say)
     results = [result for group in _groups(artifacts) for result in run.check(group)]
     return ParityReport(
         task=opened.task.name,
@@ -168,6 +173,7 @@ class _Run:
         self,
         bundle: Bundle,
         oracle: Oracle,
+        rounded: Callable[[tuple[str, ...]], Oracle],
         tokenizer: Any | None,
         device: str,
         threads: int | None,
@@ -178,6 +184,7 @@ class _Run:
     ) -> None:
         self.bundle = bundle
         self.oracle = oracle
+        self.rounded = rounded
         self.tokenizer = tokenizer
         self.device = device
         self.threads = threads
@@ -194,6 +201,8 @@ class _Run:
     def check(self, artifacts: Sequence[Artifact]) -> list[ArtifactResult]:
         """Judge artifacts that take the same sequence lengths and choices: the eager model runs once for all."""
         first = artifacts[0]
+        parts = rounded_parts(first)
+        oracle = self.rounded(parts) if parts else self.oracle
         cases = build_cases(
             self.bundle.task,
             self.bundle.config,
@@ -212,9 +221,10 @@ class _Run:
             }
             measured: dict[str, tuple[Measured, Measured]] = {}
             for case in self._told(cases):
-                reference = self.oracle.run(case.inputs)
+                reference = oracle.run(case.inputs)
+                plain = self.oracle.run(case.inputs) if parts and self.eager else reference
                 for framework, pools in self.eager.items():
-                    for key, pool in compare_eager(framework, case, reference, self.bundle.task).items():
+                    for key, pool in compare_eager(framework, case, plain, self.bundle.task).items():
                         pools[key].add(pool)
                 for file, comparison in comparisons.items():
                     outputs = comparison.add(case, reference)
@@ -232,7 +242,9 @@ class _Run:
                     for artifact, result in zip(artifacts, results, strict=True)
                 ]
             if self.explain:
-                results = [self._explained(result, comparisons[result.file].runtime, cases) for result in results]
+                results = [
+                    self._explained(result, comparisons[result.file].runtime, oracle, cases) for result in results
+                ]
         return results
 
     def _open(self, artifact: Artifact, **options: Any) -> Runtime:
@@ -254,11 +266,13 @@ class _Run:
                 self.say(f"parity: case {index + 1} of {len(cases)}, {case.name}")
             yield case
 
-    def _explained(self, result: ArtifactResult, runtime: Runtime, cases: Sequence[Case]) -> ArtifactResult:
+    def _explained(
+        self, result: ArtifactResult, runtime: Runtime, oracle: Oracle, cases: Sequence[Case]
+    ) -> ArtifactResult:
         if result.ok:
             return result
         self.say(f"parity: looking for the layer in which {result.file} diverges")
-        return replace(result, divergence=explain_miss(self.bundle, result, runtime, self.oracle, cases))
+        return replace(result, divergence=explain_miss(self.bundle, result, runtime, oracle, cases))
 
 
 def _silent(_: str) -> None:
@@ -292,7 +306,7 @@ def _groups(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
     # Those that were traced with an example first: one traced symbolically takes its shape as well as any.
     for artifact in sorted(artifacts, key=lambda artifact: not artifact.facts.get("traced_sizes")):
         traced = artifact.facts.get("traced_sizes")
-        shape = tuple(artifact.shapes.get(axis) for axis in ("choices", "sequence"))
+        shape = (*(artifact.shapes.get(axis) for axis in ("choices", "sequence")), rounded_parts(artifact))
         alike = [key for key in groups if key[0] == shape]
         if traced or not alike:
             example = tuple((traced or {}).get(axis) for axis in ("choices", "sequence"))

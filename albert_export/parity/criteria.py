@@ -91,6 +91,8 @@ CRITERIA = {
     "fp16": Criterion(4.0, 0.5, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.08),
     "bf16": Criterion(4.0, 2.0, least_snr_db=15.0, least_cosine=0.98, most_flips=0.25, row_factor=0.3),
     "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, most_flips=0.25, row_factor=0.2),
+    # Against the eager model with the same matrices: what is left is rounding, on a processor that may have less of it.
+    "int4": Criterion(4.0, 0.5, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.02),
 }
 
 #: The eager model of another framework against torch in float64, with torch's noise as e0: on a few numbers, as an

@@ -6,7 +6,7 @@ from, whose float32 rounding is the noise that its own is measured by.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from albert_export._imports import require, resolve
 from albert_export.errors import CheckpointError
 from albert_export.parity.eager_runtime import EagerRuntime
+from albert_export.parity.rounding import round_matrices
 from albert_export.targets import FRAMEWORKS
 from albert_export.tasks import Task
 
@@ -50,6 +51,7 @@ class Oracle:
         task: The head.
         frameworks: Keys of :data:`albert_export.targets.FRAMEWORKS` whose float32 models are wanted; torch's always is.
         allow_random_head: Whether a head that the checkpoint lacks is filled as the export filled it.
+        rounded: Parts whose matrices become what int4 stores of them; torch's models alone can.
 
     Raises:
         WeightsMismatchError: The checkpoint does not hold this head.
@@ -63,6 +65,7 @@ class Oracle:
         *,
         frameworks: Iterable[str] = (),
         allow_random_head: bool = False,
+        rounded: Sequence[str] = (),
     ) -> None:
         require("torch", needed_for="the eager model that parity compares with", extra="onnx")
         self.task = task
@@ -71,6 +74,10 @@ class Oracle:
         options = {"allow_random_head": allow_random_head}
         self._exact = _load(TRUTH, checkpoint, task, dtype="float64", **options)
         self._single = {name: _load(name, checkpoint, task, dtype="float32", **options) for name in self.frameworks}
+        if rounded:
+            assert self.frameworks == (TRUTH,), "what is rounded is traced from torch"
+            for model in (self._exact, self._single[TRUTH]):
+                round_matrices(model, rounded)
 
     def run(self, inputs: Mapping[str, Array]) -> Reference:
         """Return the task's outputs of every model.

@@ -27,7 +27,7 @@ def test_tasks_as_json_is_the_table(invoke: Invoke) -> None:
     assert rows[-1]["outputs"][0] == {"name": "start_logits", "dtype": "float32", "axes": ["batch", "sequence"]}
 
 
-def test_targets_tells_every_precision_and_the_default_form_of_int8(invoke: Invoke) -> None:
+def test_targets_tells_every_precision_and_the_forms_of_integers(invoke: Invoke) -> None:
     lines = invoke("targets").stdout.splitlines()
     header = lines[0].split()
     assert header[: len(PRECISIONS)] == list(PRECISIONS)
@@ -38,6 +38,8 @@ def test_targets_tells_every_precision_and_the_default_form_of_int8(invoke: Invo
         assert held == set(target.precisions)
         assert target.int8_form is None or f"  int8     by default {target.int8_form}" in lines
         assert (target.int8_form is not None) == ("int8" in target.precisions)
+        assert target.int4_form is None or f"  int4     {target.int4_form}" in lines
+        assert (target.int4_form is not None) == ("int4" in target.precisions)
 
 
 def test_targets_as_json_is_the_table(invoke: Invoke) -> None:

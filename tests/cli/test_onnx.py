@@ -216,14 +216,37 @@ def test_an_int8_export_bears_the_second_name_that_loaders_look_for(invoke: Invo
     assert not one.samefile(out / "onnx/model.onnx")
 
 
+def test_an_int4_export_is_proven_smaller_than_int8_and_described(invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "qa"
+    for precision in ("int8", "int4"):
+        result = invoke(
+            "onnx", "--task", "qa", "--model", "albert-seeded", "--out", out, "--precision", precision, "-q"
+        )
+        assert result.exit_code == 0, result.stderr
+    small = Bundle.open(out).select(precision="int4")
+    assert small.file == "onnx/model_q4.onnx"
+    assert small.parity is not None
+    assert small.parity["ok"] is True
+    assert (out / small.file).stat().st_size < 0.75 * (out / "onnx/model_int8.onnx").stat().st_size
+    assert small.sharing["ratio"] < 0.26
+    described = json.loads(invoke("inspect", out, "--json").stdout)
+    (artifact,) = [artifact for artifact in described["artifacts"] if artifact["precision"] == "int4"]
+    assert artifact["operators"]["MatMulNBits"] >= 6
+    assert artifact["facts"]["block_size"] == 32
+    assert "onnx/model_q4.onnx: onnx int4, rolled layers" in invoke("inspect", out).stdout
+    texts = ("--question", "Who wrote them?", "--context", "Ada wrote the notes.")
+    assert invoke("run", out, *texts, "--precision", "int4", "-q").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (("--precision", "int9"), "precision must be one of fp32"),
         (("--precision", "int8", "--quantize", "fnn"), "did you mean ffn?"),
         (("--precision", "int8", "--quantize", ""), "there must be a part to quantise; received none"),
-        (("--quantize", "ffn"), "parts are chosen for ONNX artifacts in int8; received parts for fp32"),
+        (("--quantize", "ffn"), "parts are chosen for ONNX artifacts in int8 or int4; received parts for fp32"),
         (("--precision", "int8", "--opset", "28"), "int8 must have an opset up to 27"),
+        (("--precision", "int4", "--calibrate", "builtin"), "calibration texts serve ONNX artifacts in int8"),
     ],
 )
 def test_a_precision_or_part_that_cannot_be_is_refused(

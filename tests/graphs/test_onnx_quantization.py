@@ -215,15 +215,21 @@ def test_outliers_among_the_weights_are_met_by_scales_of_their_own(tmp_path):
     assert noise(tmp_path / "model.onnx", model, task) > 15.0
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-@pytest.mark.parametrize("name", [f"{LAYER}.ffn.weight", "albert.encoder.embedding_hidden_mapping_in.bias"])
-def test_a_weight_that_is_not_finite_is_named(tmp_path, name, number):
+@pytest.mark.parametrize(
+    ("precision", "name", "number"),
+    [
+        ("int8", f"{LAYER}.ffn.weight", float("nan")),
+        ("int8", "albert.encoder.embedding_hidden_mapping_in.bias", float("inf")),
+        *((precision, f"{LAYER}.ffn.weight", float("inf")) for precision in ("fp32", "fp16", "bf16", "int4")),
+    ],
+)
+def test_a_weight_that_is_not_finite_is_named(tmp_path, precision, name, number):
     task = get_task("qa")
     model = tiny_model(task)
     with torch.no_grad():
         model.get_parameter(name).view(-1)[3] = number
     with pytest.raises(ExportError, match=f"weights must be finite.*{name}") as raised:
-        emit_onnx(model, task, tmp_path / "model.onnx", precision="int8")
+        emit_onnx(model, task, tmp_path / "model.onnx", precision=precision)
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.iterdir())
 

@@ -33,7 +33,7 @@ def test_the_page_on_parity_tells_the_factors_that_are_used() -> None:
 def test_a_precision_without_a_criterion_is_an_error_that_lists_those_with_one() -> None:
     assert criterion_for("fp32") is CRITERIA["fp32"]
     with pytest.raises(UnknownNameError, match="fp32"):
-        criterion_for("int4")
+        criterion_for("int2")
 
 
 def test_the_figures_of_one_batch() -> None:
@@ -138,7 +138,7 @@ def test_a_flip_is_clear_by_the_noise_around_it_up_to_one_and_a_half_times_the_o
 def test_a_lower_precision_does_not_excuse_another_output(spoil: Any) -> None:
     exact = np.random.default_rng(1).standard_normal((8, 8))
     pool = measure("case", exact, exact, spoil(exact), np.ones(8, bool))
-    for precision in ("fp16", "int8"):
+    for precision in ("fp16", "int8", "int4"):
         assert not criterion_for(precision).passes(pool)
 
 
@@ -152,7 +152,7 @@ def test_an_offset_that_every_answer_has_hides_nothing() -> None:
     near = measure("case", exact, exact, exact + 0.1, everywhere, by_entry=True)
     assert near.cosine == pytest.approx(1.0)
     assert near.spread == pytest.approx(2.0, rel=0.1)
-    for precision in ("fp16", "bf16", "int8"):
+    for precision in ("fp16", "bf16", "int8", "int4"):
         assert not criterion_for(precision).passes(constant)
     assert criterion_for("int8").passes(near)
 
