@@ -19,6 +19,9 @@ from tests.models.conftest import GOLDEN
 from tests.models.tf_models import TF_CLASSES, fill, stored_shape
 
 TOLERANCE = 2e-5
+#: Of the heads of masked words, whose tiny normalisation grows rounding: processors with other instructions than those
+#: of the recording came to 3.8e-5.
+WORDS_TOLERANCE = 1e-4
 GRADIENT_TOLERANCE = 1e-4  # of the gradient's own norm
 INDEX: dict[str, Any] = json.loads((GOLDEN / "tf_models.json").read_text(encoding="utf-8"))
 CASES: dict[str, dict[str, Any]] = INDEX["cases"]
@@ -115,7 +118,8 @@ def test_a_case_gives_the_recorded_outputs(name: str) -> None:
         for field, value in named(output).items()
     }
     assert list(kinds.items()) == list(CASES[name]["fields"].items())
-    assert largest_difference(name, output) <= TOLERANCE
+    of_words = name.startswith(("masked_lm/", "pretraining/"))
+    assert largest_difference(name, output) <= (WORDS_TOLERANCE if of_words else TOLERANCE)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if "grad" in archive()[name]])
