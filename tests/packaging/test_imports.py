@@ -184,7 +184,18 @@ def test_doctor_runs_without_frameworks(bare: Environment) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert {package["name"]: package["state"] for package in found["packages"]} == dict.fromkeys(
-        ("ai-edge-litert", "flatbuffers", "flax", "jax", "onnx", "onnx-ir", "onnxruntime", "tensorflow", "torch"),
+        (
+            "ai-edge-litert",
+            "flatbuffers",
+            "flax",
+            "jax",
+            "libtpu",
+            "onnx",
+            "onnx-ir",
+            "onnxruntime",
+            "tensorflow",
+            "torch",
+        ),
         "missing",
     )
     assert not any(ability["able"] for ability in found["abilities"])

@@ -126,8 +126,8 @@ def test_a_bundle_without_artifacts(bundle: Bundle, opened: Checkpoint) -> None:
 
 def test_a_precision_that_cannot_be_judged_is_no_pass(bundle: Bundle, opened: Checkpoint) -> None:
     (artifact,) = bundle.manifest.artifacts
-    narrow = dataclasses.replace(artifact, precision="int4")
-    with pytest.raises(UnknownNameError, match="int4"):
+    narrow = dataclasses.replace(artifact, precision="int2")
+    with pytest.raises(UnknownNameError, match="int2"):
         check_parity(Bundle(bundle.path, dataclasses.replace(bundle.manifest, artifacts=(narrow,))), model=opened)
 
 
