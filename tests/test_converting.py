@@ -165,7 +165,7 @@ def test_shards(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("target", FORMATS, ids=lambda target: target.name)
 def test_all_heads_and_the_tokenizer_of_the_built_in_model(tmp_path: Path, target: Any) -> None:
-    converted = convert(None, tmp_path / "there", to=target.name)
+    converted = convert("albert-seeded", tmp_path / "there", to=target.name)
     assert converted.source == "albert-seeded"
     assert {"pretraining", "question-answering", "text-classification"} <= set(converted.heads)
     assert {"config.json", "spiece.model", "tokenizer_config.json", target.file} == set(converted.files)
