@@ -195,7 +195,7 @@ def test_lower_precisions_and_embedded_weights_beside_each_other(bundle: Bundle,
     options: dict[str, dict[str, Any]] = {"bf16": {"precision": "bf16"}, "embedded": {"embed_weights": True}}
     weights = (out / "stablehlo" / "weights.safetensors").stat().st_ino
     for each in options.values():
-        written = export_bundle("stablehlo", task="qa", out=out, parity=False, **each)
+        written = export_bundle("stablehlo", model="albert-seeded", task="qa", out=out, parity=False, **each)
     feed = {"input_ids": IDS, "attention_mask": MASK}
     with load(bundle, device="cpu") as runtime:
         expected = runtime.run(**feed)["start_logits"]
@@ -206,7 +206,7 @@ def test_lower_precisions_and_embedded_weights_beside_each_other(bundle: Bundle,
         assert found.dtype == np.float32
         assert 1e-5 < np.abs(found - expected).max() < 0.5
     assert (out / "stablehlo" / "weights.safetensors").stat().st_ino == weights, "it is the file that was there"
-    export_bundle("stablehlo", task="qa", out=out, parity=False, layers="unrolled")
+    export_bundle("stablehlo", model="albert-seeded", task="qa", out=out, parity=False, layers="unrolled")
     assert (out / "stablehlo" / "weights.safetensors").stat().st_ino == weights
 
 
