@@ -53,7 +53,9 @@ def _options_of_the_heads() -> str:
     lines = [
         "## Options of the heads",
         "",
-        "What `albert-export run DIR -o NAME=VALUE` takes, and what the pipelines take as keyword arguments.",
+        "What `albert-export run DIR -o NAME=VALUE` takes, and what the pipelines take as keyword arguments. Where\n"
+        "the model's `config.json` has other values in `task_specific_params` under the name of the head, these are\n"
+        "the defaults (albert-mini: answers of at most 10 tokens).",
         "",
         "| head | option | default | |",
         "|---|---|---|---|",

@@ -33,7 +33,7 @@ TOKENIZER_FILES = ("spiece.model", "tokenizer.json", "tokenizer_config.json")
 HEADS_WITHOUT_TASK = ("pretraining", "question-answering", "multiple-choice")
 
 #: What a head's JSON file says of the configuration; the rest of it are figures.
-_HEAD_FIELDS = ("id2label", "problem_type")
+_HEAD_FIELDS = ("id2label", "problem_type", "task_specific_params")
 
 README = """# albert-mini
 

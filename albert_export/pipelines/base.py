@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 
 from albert_export.errors import BundleError, InputError
-from albert_export.pipelines.checks import check_count, read_options, read_request
+from albert_export.pipelines.checks import check_count, own_defaults, read_options, read_request
 from albert_export.pipelines.encoding import Encoded, Window, batches, collate
 from albert_export.runtimes.protocol import Array, Runtime
 
@@ -82,6 +82,7 @@ class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
                 received=self._pad_id,
                 fix="export the bundle again, with the tokenizer that belongs to the checkpoint",
             )
+        self._defaults = own_defaults(runtime.config, self.task, self.options_class)
         # Tokenizers keep their padding and truncation settings as state.
         self._tokenizing = threading.Lock()
 
@@ -113,10 +114,13 @@ class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
     def options(self, **options: Any) -> OptionsT:
         """Make the options of a call.
 
+        What is left out is what the model's configuration says of the task in ``task_specific_params``, or the head's
+        default.
+
         Raises:
             InputError: An option is unknown, or its value breaks its rule.
         """
-        made: OptionsT = read_options(self.options_class, options)
+        made: OptionsT = read_options(self.options_class, {**self._defaults, **options})
         return made
 
     def prepare(self, request: RequestT, options: OptionsT) -> Job[RequestT, OptionsT]:

@@ -7,9 +7,12 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from albert_export.errors import InputError
+from albert_export.errors import BundleError, InputError
+
+if TYPE_CHECKING:
+    from albert_export.config import AlbertConfig
 
 Request = TypeVar("Request")
 Options = TypeVar("Options")
@@ -143,3 +146,29 @@ def read_options(kind: type[Options], given: Mapping[str, Any]) -> Options:
                 fix=f"did you mean {near[0]}?" if near else "leave it out",
             )
     return kind(**given)
+
+
+def own_defaults(config: AlbertConfig, task: str, kind: type[Any]) -> dict[str, Any]:
+    """Return the options that a model's configuration sets for a task, in the field that transformers has for that.
+
+    Args:
+        config: Its ``task_specific_params`` are task -> names and values; those of other programs are left alone.
+        task: The head's name.
+        kind: The dataclass of its options.
+
+    Raises:
+        BundleError: A value breaks its option's rule.
+    """
+    params = config.extra.get("task_specific_params")
+    given = params.get(task) if isinstance(params, Mapping) else None
+    known = {field.name for field in fields(kind)}
+    own = {name: value for name, value in given.items() if name in known} if isinstance(given, Mapping) else {}
+    try:
+        kind(**own)
+    except InputError as error:
+        raise BundleError(
+            f"task_specific_params.{task} in config.json: {error.rule}",
+            received=error.received,
+            fix="correct it in the checkpoint's config.json and export again",
+        ) from error
+    return own

@@ -44,7 +44,8 @@ def pointing(
             "end_logits": (ends(input_ids) + tempting).astype(np.float32),
         }
 
-    fields = {key: settings.pop(key) for key in list(settings) if key == "max_position_embeddings"}
+    own = ("max_position_embeddings", "task_specific_params")
+    fields = {key: settings.pop(key) for key in list(settings) if key in own}
     runtime = PlayedRuntime("question-answering", compute, config=config(**fields), sizes=settings.pop("sizes", None))
     return QuestionAnsweringPipeline(runtime, tokenizer)
 
@@ -281,3 +282,24 @@ def test_closing_closes_the_runtime(tokenizer: AlbertTokenizerFast) -> None:
     with pointing(tokenizer, "Charles", "Babbage") as qa:
         pass
     assert qa.runtime.closed
+
+
+def test_the_models_own_options_are_the_defaults(tokenizer: AlbertTokenizerFast) -> None:
+    params = {"question-answering": {"max_answer_len": 2, "num_beams": 4}, "translation": {"prefix": "x"}}
+    qa = pointing(tokenizer, "Ada", "notes", task_specific_params=params)
+    own = qa(question="Who?", context=CONTEXT)
+    told = pointing(tokenizer, "Ada", "notes")(question="Who?", context=CONTEXT, max_answer_len=2)
+    assert own == told != pointing(tokenizer, "Ada", "notes")(question="Who?", context=CONTEXT)
+    assert qa.options() == QuestionAnsweringOptions(max_answer_len=2)
+    assert qa.options(max_answer_len=30).max_answer_len == 30, "what a call says comes first"
+
+
+@pytest.mark.parametrize("params", [{"question-answering": 3}, {"question-answering": {}}, ["x"], None])
+def test_options_of_a_model_that_has_none(tokenizer: AlbertTokenizerFast, params: Any) -> None:
+    assert pointing(tokenizer, "Ada", "notes", task_specific_params=params).options() == QuestionAnsweringOptions()
+
+
+def test_a_models_option_against_its_rule_is_told_when_it_opens(tokenizer: AlbertTokenizerFast) -> None:
+    params = {"question-answering": {"max_answer_len": 0}}
+    with pytest.raises(BundleError, match=r"task_specific_params\.question-answering in config\.json: max_answer_len"):
+        pointing(tokenizer, "Ada", "notes", task_specific_params=params)
