@@ -19,30 +19,31 @@ from typing import Any
 
 import albert_export.builtin
 from benchmarks.measuring import save, table
-from tools.mini.__main__ import COUNTS, SEED
-from tools.mini.data import Counts, fingerprint, training_fingerprints
+from tools.mini.data import fingerprint, training_fingerprints
 from tools.mini.evaluation import FIGURE
 from tools.mini.figures import BASELINE_LIMIT, GATES, all_figures, misses
 from tools.mini.finishing import held_out_sets
+from tools.mini.stages import STAGES, Stage
 
 FILES = Path(albert_export.builtin.__file__).parent / "mini"
 
 
 def leaks(
-    sets: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], counts: Counts, seed: int, processes: int = 2
+    sets: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], stages: Sequence[Stage], processes: int = 2
 ) -> dict[str, int]:
-    """Return for each task how many held-out items the training set has, letter case and spaces apart.
+    """Return for each task how many held-out items the training sets have, letter case and spaces apart.
 
     Args:
         sets: (task, split) -> items.
-        counts: What the training set holds.
-        seed: The training set's.
-        processes: How many generate it.
+        stages: Those of the training.
+        processes: How many generate its texts.
     """
     found = {}
     for task in dict.fromkeys(task for task, _ in sets):
-        own = {key: count for key, count in counts.items() if key[0] == task}
-        trained = training_fingerprints(own, seed, processes)
+        trained: set[int] = set()
+        for stage in stages:
+            own = {key: count for key, count in stage.counts.items() if key[0] == task}
+            trained |= training_fingerprints(own, stage.seed, processes)
         found[task] = sum(
             fingerprint(task, item) in trained for (name, _), items in sets.items() if name == task for item in items
         )
@@ -87,7 +88,7 @@ def main() -> int:
     if figures["baseline_exact_match"]["held_out"] >= BASELINE_LIMIT:
         failures.append(f"the questions are too easy: the baseline reaches {BASELINE_LIMIT:.0f}")
     if not arguments.skip_leaks:
-        figures["leaks"] = leaks(held_out_sets(arguments.files), COUNTS, SEED)
+        figures["leaks"] = leaks(held_out_sets(arguments.files), STAGES)
         print(f"held-out items in the training set: {sum(figures['leaks'].values())}")
         failures += [f"{task}: {count} held-out items leaked" for task, count in figures["leaks"].items() if count]
     if arguments.metrics is not None:

@@ -71,10 +71,12 @@ must decide nothing about people.
 
 HOW_IT_WAS_MADE = """\
 `make mini` makes it anew, with its figures: it generates the text, trains the vocabulary and then all heads at once,
-and writes the files, the held-out sets and this card. The text is the same everywhere; the weights are the same on one
-machine with one version of torch, and differ in their bits between machines. The vocabulary is SentencePiece's, trained
-on the generated text and on text that was written for the repository. The weights are stored in float16, and these
-numbers are the model.
+and writes the files, the held-out sets and this card. The training has stages, each on new texts: the first teaches
+everything, from short questions on; the others mostly questions and names, and in half of these rare pieces of the
+vocabulary stand for the names, so that they are read off what is around them. The text is the same everywhere; the
+weights are the same on one machine with one version of torch, and differ in their bits between machines. The
+vocabulary is SentencePiece's, trained on the generated text and on text that was written for the repository. The
+weights are stored in float16, and these numbers are the model.
 """
 
 LICENCE = """\
@@ -163,7 +165,9 @@ Answers by the tokens of question and text together, on held-out names:
 
 def _making(metrics: Mapping[str, Any], config: AlbertConfig) -> str:
     training = metrics["training"]
-    rows: list[Sequence[object]] = [(name, f"{count:,}") for name, count in training["items"].items()]
+    stages = training["stages"]
+    kinds = dict.fromkeys(name for stage in stages for name in stage["items"])
+    rows = [(name, *(f"{stage['items'].get(name, 0):,}" for stage in stages)) for name in kinds]
     parameters = metrics["parameters"]
     shape = _paragraph(f"""
 One layer, {config.hidden_size} wide with {config.num_attention_heads} heads of attention and {config.intermediate_size}
@@ -172,15 +176,15 @@ in between, is applied {config.num_hidden_layers} times; {config.vocab_size:,} p
 encoder's, {parameters["all"]:,} are all. The files in the package, held-out sets among them, take
 {metrics["bytes"] / 1e6:.1f} MB.""")
     course = _paragraph(f"""
-{training["steps"]:,} steps over {training["tokens"] / 1e6:.0f} million tokens took {training["minutes"]:.0f} minutes at
-{training["tokens_per_second"]:,} tokens a second ({training["machine"]}).""")
+{training["steps"]:,} steps over {training["tokens"] / 1e6:.0f} million tokens took {training["minutes"]:.0f} minutes,
+at {" and ".join(f"{stage['tokens_per_second']:,}" for stage in stages)} tokens a second ({training["machine"]}).""")
     return f"""\
 ## How it was made
 
 {HOW_IT_WAS_MADE}
 {shape}
 
-{table(("training text", "items"), rows)}
+{table(("training text", *(f"items of the {stage['name']} stage" for stage in stages)), rows)}
 
 {course}
 

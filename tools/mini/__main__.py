@@ -15,13 +15,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tools.mini.data import Counts
-    from tools.mini.train import Training
+    from tools.mini.stages import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 11
@@ -29,34 +28,19 @@ SEED = 11
 LOOK_SEED = 77
 LOOKS = {"held_out": 100, "new_patterns": 100}
 
-#: (task, length; None for the usual one) -> training items.
-COUNTS: Counts = {
-    ("question-answering", "short"): 75_000,
-    ("question-answering", None): 60_000,
-    ("question-answering", "long"): 3_000,
-    ("token-classification", None): 45_000,
-    ("text-classification", "short"): 25_000,
-    ("text-classification", None): 90_000,
-    ("multiple-choice", None): 25_000,
-    ("fill-mask", None): 22_000,
-    ("pretraining", None): 24_000,
-    ("feature-extraction", None): 20_000,
-    ("words", None): 8_000,
-}
 
-
-def changed(counts: Counts, changes: list[str]) -> Counts:
-    """Return the counts with changes such as ``words=100`` or ``question-answering:long=5`` applied."""
-    own = dict(counts)
+def parsed_counts(changes: list[str]) -> dict[tuple[str, str | None], int]:
+    """Return changes such as ``words=100`` or ``question-answering:long=5`` as (task, length) -> items."""
+    parsed = {}
     for change in changes:
         name, _, value = change.partition("=")
         task, _, length = name.partition(":")
-        own[(task, length or None)] = int(value)
-    return {key: count for key, count in own.items() if count > 0}
+        parsed[(task, length or None)] = int(value)
+    return parsed
 
 
-def trained(work: Path, run: Path, counts: Counts, training: Training, shape: Mapping[str, int]) -> Path:
-    """Make vocabulary, training set and weights where they are not there yet; return the file of the weights."""
+def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, int]) -> Path:
+    """Make vocabulary, training sets and weights where they are not there yet; return the file of the last weights."""
     import torch
 
     from tools.mini import data, vocabulary
@@ -64,7 +48,9 @@ def trained(work: Path, run: Path, counts: Counts, training: Training, shape: Ma
     from tools.mini.evaluation import FIGURE, figures
     from tools.mini.masking import Masker
     from tools.mini.model import MiniModel, mini_config
+    from tools.mini.renaming import Renamer
     from tools.mini.train import save, train
+    from tools.mini.worlds.names import listed_and_held_out
 
     began = time.monotonic()
 
@@ -75,15 +61,8 @@ def trained(work: Path, run: Path, counts: Counts, training: Training, shape: Ma
     if not (files / "tokenizer.json").exists():
         vocabulary.write(files, vocabulary.train(SEED))
     say("vocabulary")
-    paths = data.make(work / "data", files, counts, SEED)
-    sets = data.load(paths)
-    for part in sets:
-        say(f"{part.task}: {len(part):,} items, {len(part.ids):,} tokens, at most {part.lengths().max()} each")
-    weights = run / "weights.pt"
-    if weights.exists():
-        return weights
     tokenizer = data.tokenizer_in(files)
-    tasks = {part.task for part in sets} & set(FIGURE)
+    tasks = {task for stage in stages for task, _ in stage.counts} & set(FIGURE)
     looks = {
         (task, split): list(data.items_of(task, split, count, LOOK_SEED))
         for task in FIGURE
@@ -101,11 +80,31 @@ def trained(work: Path, run: Path, counts: Counts, training: Training, shape: Ma
                 found[f"{task} {split}"] = round(figures(task, pipeline, items)[FIGURE[task]], 1)
         return found
 
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "log.jsonl").unlink(missing_ok=True)
-    train(model, sets, Masker.of(tokenizer), training, look=look, directory=run, say=say)
-    save(model, weights)
-    say("trained")
+    for stage in stages:
+        directory = run / stage.name
+        weights = directory / "weights.pt"
+        if not weights.exists():
+            paths = data.make(work / "data", files, stage.counts, stage.seed)
+            sets = data.load(paths, begin=stage.begin, spells=stage.spells)
+            for part in sets:
+                longest = part.lengths().max()
+                say(f"{part.task}: {len(part):,} items, {len(part.ids):,} tokens, at most {longest} each")
+            renamer = Renamer.of(tokenizer, sets, listed_and_held_out()) if stage.training.renamed else None
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / "log.jsonl").unlink(missing_ok=True)
+            train(
+                model,
+                sets,
+                Masker.of(tokenizer),
+                stage.training,
+                look=look,
+                renamer=renamer,
+                directory=directory,
+                say=say,
+            )
+            save(model, weights)
+        model.load_state_dict(torch.load(weights, weights_only=True))
+        say(f"the {stage.name} stage is trained")
     return weights
 
 
@@ -120,29 +119,35 @@ def main() -> int:
         "--out", type=Path, default=ROOT / "albert_export" / "builtin" / "mini", help="where the files go"
     )
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where figures and the curve go")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other settings of the training")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other settings, in each stage")
     parser.add_argument("--shape", nargs="*", default=[], metavar="NAME=N", help="other sizes of the model")
-    parser.add_argument("--counts", nargs="*", default=[], metavar="TASK=N", help="other numbers of training items")
+    parser.add_argument(
+        "--counts", nargs="*", default=[], metavar="TASK=N", help="other numbers of items, in each stage"
+    )
     parser.add_argument("--train-only", action="store_true", help="end after the training")
     arguments = parser.parse_args()
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Products of matrices are compiled for each shape, for as long as ten of them take: none is forgotten.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
     import torch
 
     from tools.mini.data import source_hash
-    from tools.mini.train import Training
+    from tools.mini.stages import STAGES
 
     torch.set_num_threads(2)
     # What another generator made is never taken for this one's.
     work: Path = arguments.work / source_hash()
-    counts = changed(COUNTS, arguments.counts)
+    counts = parsed_counts(arguments.counts)
     settings = {name: json.loads(value) for name, value in (change.split("=") for change in arguments.set)}
     shape = {name: int(value) for name, value in (change.split("=") for change in arguments.shape)}
-    weights = trained(work, work / arguments.run, counts, Training(**settings), shape)
+    stages = [stage.changed(counts, settings) for stage in STAGES]
+    run = work / arguments.run
+    weights = trained(work, run, stages, shape)
     if not arguments.train_only:
         from tools.mini.finishing import finish
 
-        finish(weights, work, counts, arguments.out, arguments.docs, shape)
+        finish(weights, run, work / "vocabulary", stages, arguments.out, arguments.docs, shape)
     return 0
 
 

@@ -14,20 +14,21 @@ import numpy.typing as npt
 
 from tools.mini.encoding import IGNORED, TASKS, Rows
 from tools.mini.masking import Masker
+from tools.mini.renaming import RENAMED, Renamer
 
 Ints = npt.NDArray[np.int64]
 
 #: Id of the full stop: the fifth of the user-defined signs, which follow the five special pieces.
 FULL_STOP = 9
-#: Part of the items that is learnt in batches of half the tokens.
-SMALL = 0.4
 #: Items that are sorted by length together.
 POOL = 4096
+#: Of these the rows of a batch, and the tokens of a row, are a multiple.
+ROWS_STEP, TOKENS_STEP = 4, 8
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of several tasks, padded on the right.
+    """Rows of several tasks, padded on the right, and rows of padding.
 
     Attributes:
         ids: Token ids, ``[B,S]``.
@@ -60,6 +61,8 @@ def plan(
     spells: Sequence[tuple[float, float]],
     tokens: int,
     chance: np.random.Generator,
+    *,
+    small: float = 0.0,
 ) -> Iterator[list[tuple[int, int]]]:
     """Yield, for each batch, its items as pairs (number of the data set, number of the item).
 
@@ -69,9 +72,9 @@ def plan(
         lengths: Longest row of each item, for each data set.
         rows: Rows of an item, for each data set.
         spells: Part of the training over which each data set is spread, such as (0, 0.5) for the first half.
-        tokens: Most tokens of a batch, padding counted, half as many in the first :data:`SMALL` of the items; an item
-            that is longer is a batch of its own.
+        tokens: Most tokens of a batch, padding counted; an item that is longer is a batch of its own.
         chance: Draws the order.
+        small: Part of the items, the first ones, that is learnt in batches of half the tokens.
     """
     which = np.concatenate([np.full(len(part), number) for number, part in enumerate(lengths)])
     item = np.concatenate([np.arange(len(part)) for part in lengths])
@@ -83,7 +86,7 @@ def plan(
         pool = order[start : start + POOL]
         pool = pool[np.argsort(length[pool], kind="stable")]
         # Small steps teach more a token while nearly everything is still to be learnt.
-        most = tokens // 2 if start < SMALL * len(order) else tokens
+        most = tokens // 2 if start < small * len(order) else tokens
         cuts: list[list[int]] = [[]]
         count = 0
         for index in pool:  # ascending: the row at hand is the longest so far
@@ -97,7 +100,14 @@ def plan(
 
 
 def assemble(
-    data: Sequence[Rows], items: Sequence[tuple[int, int]], masker: Masker | None, chance: np.random.Generator
+    data: Sequence[Rows],
+    items: Sequence[tuple[int, int]],
+    masker: Masker | None,
+    chance: np.random.Generator,
+    *,
+    masked: float = 0.5,
+    renamer: Renamer | None = None,
+    renamed: float = 0.0,
 ) -> Batch:
     """Make the arrays of one batch.
 
@@ -105,7 +115,10 @@ def assemble(
         data: The data sets.
         items: Pairs as :func:`plan` yields them.
         masker: Masks words of the tasks that are about them; None leaves every text whole.
-        chance: Draws the masked words and the first positions.
+        chance: Draws the masked words, the names and the first positions.
+        masked: Part of the questions whose text has masked words.
+        renamer: Changes names; None leaves them all.
+        renamed: Part of the rows of questions and of names whose names change.
     """
     items = sorted(items, key=lambda pair: TASKS.index(data[pair[0]].task))
     sources = [
@@ -114,7 +127,9 @@ def assemble(
         for row in range(data[which].rows_per_item)
     ]
     widths = [int(source.starts[row + 1] - source.starts[row]) for source, row in sources]
-    shape = (len(sources), max(widths))
+    count, longest = len(sources), max(widths)
+    # A few rows and tokens more, so that many batches have the same shape, which is compiled for once.
+    shape = (_up(count, ROWS_STEP), min(_up(longest, TOKENS_STEP), 512))
     ids, types, mask = (np.zeros(shape, np.int64) for _ in range(3))
     tokens, words = (np.full(shape, IGNORED, np.int64) for _ in range(2))
     hints = np.full((*shape, 3), IGNORED, np.int64)
@@ -123,16 +138,18 @@ def assemble(
         ids[place, :width] = source.ids[span]
         types[place, :width] = source.types[span]
         mask[place, :width] = 1
+        if renamer is not None and source.task in RENAMED and chance.random() < renamed:
+            renamer.rename(ids[place, :width], chance)
         if source.task == "token-classification":
             tokens[place, :width] = source.tokens[span]
         elif source.task == "fill-mask":
             words[place, :width] = source.tokens[span]
         if source.task == "question-answering":
-            hint(source.ids[span], source.types[span], int(source.labels[row, 0]), hints[place, :width])
+            hint(ids[place, :width], types[place, :width], int(source.labels[row, 0]), hints[place, :width])
         elif source.task == "multiple-choice":
             item, choice = divmod(row, source.rows_per_item)
             right = bool(source.labels[item, 0] == choice)
-            hint(source.ids[span], source.types[span], None, hints[place, :width], right=right)
+            hint(ids[place, :width], types[place, :width], None, hints[place, :width], right=right)
     tasks = [source.task for source, _ in sources]
     if masker is not None:
         for place, task in enumerate(tasks):
@@ -140,14 +157,15 @@ def assemble(
                 masker.mask(ids[place], words[place], widths[place], chance)
             elif task == "token-classification" and chance.random() < 0.5:
                 masker.mask(ids[place], words[place], widths[place], chance, share=0.1)
-            elif task == "question-answering" and chance.random() < 0.5:
+            elif task == "question-answering" and chance.random() < masked:
                 # Texts of questions teach words besides; question and answer stay whole.
                 second = int(np.argmax(types[place] == 1))
                 first, last = (int(label) for label in sources[place][0].labels[sources[place][1]])
                 kept = np.r_[0:second, first : last + 1]
                 masker.mask(ids[place], words[place], widths[place], chance, share=0.1, kept=kept)
     # Some rows stand elsewhere: positions that no generated text reaches are trained too.
-    shifts = np.where(chance.random(shape[0]) < 0.3, chance.integers(0, 512 - shape[1] + 1, shape[0]), 0)
+    shifts = np.zeros(shape[0], np.int64)
+    shifts[:count] = np.where(chance.random(count) < 0.3, chance.integers(0, 512 - longest + 1, count), 0)
     positions = np.minimum(shifts[:, None] + np.arange(shape[1])[None, :], 511)
     present = [task for task in TASKS if task in tasks]
     return Batch(
@@ -166,9 +184,11 @@ def assemble(
     )
 
 
-def hint(
-    ids: npt.NDArray[np.int16], types: npt.NDArray[np.int8], answer: int | None, hints: Ints, *, right: bool = False
-) -> None:
+def _up(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+def hint(ids: Ints, types: Ints, answer: int | None, hints: Ints, *, right: bool = False) -> None:
     """Fill in what a reader of a pair needs to see on the way to the answer; see :attr:`Batch.hints`.
 
     Args:
@@ -180,7 +200,7 @@ def hint(
     """
     second = types == 1
     first = ids[~second]
-    pairs = ids.astype(np.int64) << 16
+    pairs = ids << 16
     pairs[1:] |= ids[:-1]
     hints[second, 0] = np.isin(ids[second], first)
     # In the first text, the pair of [CLS] and what follows it is no pair of its words.

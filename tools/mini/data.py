@@ -26,6 +26,8 @@ WRITTEN = Path(__file__).resolve().parents[1] / "vocabulary_text"
 
 #: (task, length of the texts; None for the usual one) -> how many items.
 Counts: TypeAlias = Mapping[tuple[str, str | None], int]
+#: The same -> the part of the training over which its items are spread, such as (0, 0.5) for the first half.
+Spells: TypeAlias = Mapping[tuple[str, str | None], tuple[float, float]]
 
 #: Items of one shard; each shard has its own seed.
 SHARD = 5000
@@ -33,17 +35,6 @@ PROCESSES = 2
 #: Texts that are drawn for each short one to classify, at most.
 MOST_DRAWN = 20
 _NEGATION = re.compile(r"\b(not|never|no|nothing|less|neither|but|far from)\b", re.IGNORECASE)
-#: Where the tasks begin before which the first questions are alone. A model that learns everything at once is content
-#: for long with what words alone tell of a question; one that begins with short texts and questions finds within two
-#: million tokens how to look an answer up, and keeps it.
-ALONE = 0.15
-#: (task, length of the texts) -> the part of the training over which its items are spread; the others from
-#: :data:`ALONE` to the end.
-SPELLS = {
-    ("question-answering", "short"): (0.0, 0.5),
-    ("text-classification", "short"): (ALONE, 0.6),
-    ("question-answering", "long"): (0.5, 1.0),
-}
 
 
 @cache
@@ -195,8 +186,14 @@ def make(directory: Path, vocabulary: Path, counts: Counts, seed: int, processes
         return [future.result() for future in [pool.submit(_make_shard, directory, vocabulary, *job) for job in jobs]]
 
 
-def load(paths: list[Path]) -> list[Rows]:
-    """Return the data sets of shards, one for each task and length that is there."""
+def load(paths: list[Path], *, begin: float = 0.0, spells: Spells | None = None) -> list[Rows]:
+    """Return the data sets of shards, one for each task and length that is there.
+
+    Args:
+        paths: Files of :func:`make`.
+        begin: Part of the training at which the items begin to come ...
+        spells: ... where these do not say from where to where.
+    """
     parts: dict[tuple[str, str], list[Mapping[str, npt.NDArray[Any]]]] = {}
     for path in paths:
         task = next(task for task in TASKS if path.name.startswith(task))
@@ -204,7 +201,10 @@ def load(paths: list[Path]) -> list[Rows]:
         with np.load(path) as stored:
             shard = {name: stored[name] for name in stored.files}
         parts.setdefault((task, length), []).append(shard)
-    return [_joined(task, shards, SPELLS.get((task, length), (ALONE, 1.0))) for (task, length), shards in parts.items()]
+    return [
+        _joined(task, shards, (spells or {}).get((task, length or None), (begin, 1.0)))
+        for (task, length), shards in parts.items()
+    ]
 
 
 def _joined(task: str, shards: list[Mapping[str, npt.NDArray[Any]]], spell: tuple[float, float]) -> Rows:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Task -> the names of its labels.
 LABELS = {"text-classification": TEXT_LABELS, "token-classification": TOKEN_LABELS}
+#: Task -> options that its answers are best with. Two candidates for an answer otherwise become one, from the start of
+#: the first to the end of the second; of two thousand right answers, one is longer.
+OPTIONS = {"question-answering": {"max_answer_len": 10}}
 
 
 def eager_runtime(model: AlbertPreTrainedModel, task: str, *, half: bool = False) -> EagerRuntime:
@@ -47,10 +50,12 @@ def eager_runtime(model: AlbertPreTrainedModel, task: str, *, half: bool = False
 
 
 def task_config(config: AlbertConfig, task: str) -> AlbertConfig:
-    """Return the encoder's configuration with the labels and class of a task."""
+    """Return the encoder's configuration with the labels, class and options of a task."""
     fields = config.to_dict()
-    for name in ("id2label", "label2id", "num_labels", "architectures"):
+    for name in ("id2label", "label2id", "num_labels", "architectures", "task_specific_params"):
         fields.pop(name, None)
+    if task in OPTIONS:
+        fields["task_specific_params"] = {task: OPTIONS[task]}
     labels = LABELS.get(task)
     if labels is not None:
         fields["id2label"] = dict(enumerate(labels))

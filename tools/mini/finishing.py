@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tools.mini.data import Counts, fingerprint, items_of
+from tools.mini.data import fingerprint, items_of
 from tools.mini.evaluation import FIGURE
 from tools.mini.writing import held_out_path, read_items, write_items
+
+if TYPE_CHECKING:
+    from tools.mini.stages import Stage
 
 #: Seed of the held-out sets.
 HELD_OUT_SEED = 2024
@@ -36,49 +39,69 @@ def held_out_items(task: str, split: str, count: int, tokenizer: Any) -> Iterato
     raise ValueError(f"the worlds have only {len(seen)} different items of {task} in {split}, of {count} wanted")
 
 
-def finish(weights: Path, work: Path, counts: Counts, out: Path, docs: Path, shape: Mapping[str, int]) -> None:
+def finish(
+    weights: Path,
+    run: Path,
+    vocabulary: Path,
+    stages: Sequence[Stage],
+    out: Path,
+    docs: Path,
+    shape: Mapping[str, int],
+) -> None:
     """Write everything that comes of a training.
 
     Args:
-        weights: File of the trained weights, with ``log.jsonl`` beside it.
-        work: Directory with ``vocabulary`` and ``data``.
-        counts: What the training set holds.
+        weights: File of the trained weights.
+        run: Directory of the training: in it, the directory of each stage with its ``log.jsonl``.
+        vocabulary: Directory of the tokenizer's files.
+        stages: What was trained.
         out: Directory of the package's files.
         docs: Directory of the figures and the picture.
         shape: Sizes that are not the usual ones.
     """
     import torch
 
-    from tools.mini.curve import draw, read_log
+    from tools.mini.curve import draw, joined, read_log
     from tools.mini.data import tokenizer_in
     from tools.mini.figures import all_figures
     from tools.mini.model import MiniModel, mini_config
     from tools.mini.writing import write_weights
 
-    tokenizer = tokenizer_in(work / "vocabulary")
+    tokenizer = tokenizer_in(vocabulary)
     model = MiniModel(mini_config(len(tokenizer.get_vocab()), **shape))
     model.load_state_dict(torch.load(weights, weights_only=True))
     out.mkdir(parents=True, exist_ok=True)
     for name in ("spiece.model", "tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(work / "vocabulary" / name, out / name)
+        shutil.copyfile(vocabulary / name, out / name)
     for task in FIGURE:
         for split, count in HELD_OUT.items():
             write_items(held_out_path(out, task, split), held_out_items(task, split, count, tokenizer))
     write_weights(out, model, {})
     figures = all_figures(out)
     write_weights(out, model, figures["tasks"])
-    log = read_log(weights.with_name("log.jsonl"))
-    last = log[-1]
+    logs = [read_log(run / stage.name / "log.jsonl") for stage in stages]
+    log = joined(logs)
     metrics = {
         "model": "albert-mini",
         **figures,
         "bytes": sum(path.stat().st_size for path in sorted(out.rglob("*")) if path.is_file()),
         "training": {
-            "items": {f"{task}{'' if length is None else ' ' + length}": n for (task, length), n in counts.items()},
-            "steps": last["step"],
-            "tokens": last["tokens"],
-            "tokens_per_second": round(speed(log)),
-            "minutes": round(last["tokens"] / speed(log) / 60, 1),
+            "stages": [
+                {
+                    "name": stage.name,
+                    "items": {
+                        f"{task}{'' if length is None else ' ' + length}": count
+                        for (task, length), count in stage.counts.items()
+                    },
+                    "steps": own[-1]["step"],
+                    "tokens": own[-1]["tokens"],
+                    "tokens_per_second": round(speed(own)),
+                }
+                for stage, own in zip(stages, logs, strict=True)
+            ],
+            "steps": log[-1]["step"],
+            "tokens": log[-1]["tokens"],
+            "minutes": round(sum(own[-1]["tokens"] / speed(own) for own in logs) / 60, 1),
             "machine": f"{platform.machine()}, {os.cpu_count()} processors, torch {torch.__version__}",
             "curve": [
                 {key: entry[key] for key in ("step", "tokens", "figures")} for entry in log if "figures" in entry
@@ -86,7 +109,7 @@ def finish(weights: Path, work: Path, counts: Counts, out: Path, docs: Path, sha
         },
     }
     (docs / "mini-metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    draw(log, docs / "mini-training-curve.png")
+    draw(log, [own[-1]["tokens"] for own in logs[:-1]], docs / "mini-training-curve.png")
 
 
 def speed(log: Sequence[Mapping[str, Any]]) -> float:

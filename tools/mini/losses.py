@@ -37,8 +37,14 @@ def batch_losses(model: MiniModel, batch: Batch) -> dict[str, Tensor]:
         torch.from_numpy(array) for array in (batch.ids, batch.types, batch.mask, batch.positions)
     )
     states = model.states(ids, types, mask, positions)
-    last = states[-1]
+    last, middle, late = states[-1], states[len(states) // 2 - 1], states[len(states) * 2 // 3 - 1]
     losses: dict[str, Tensor] = {}
+    pooled: list[tuple[float, Tensor]] = []
+    if not {"text-classification", "multiple-choice", "pretraining"}.isdisjoint(batch.rows):
+        # By the mean of all tokens, too: it shows them what [CLS] needs before [CLS] has learnt where to look.
+        means_B1D = mean_vectors(last, mask).unsqueeze(1)
+        pooled = [(1.0, model.pooled(last)), (EARLY, model.pooled(late)), (EARLY, model.pooled(means_B1D))]
+    # Heads read all rows and the task's are taken from what they give: every shape of matrices is compiled for anew.
     for task, rows in batch.rows.items():
         if task in ("words", "fill-mask"):
             continue
@@ -46,22 +52,23 @@ def batch_losses(model: MiniModel, batch: Batch) -> dict[str, Tensor]:
         labels = torch.from_numpy(batch.labels[task])
         if task == "question-answering":
             allowed = (types[index] == 1) & (mask[index] == 1)
-            losses[task] = _spans(model, last[index], allowed, labels)
-            for early in states[len(states) // 2 - 1 : -1 : 2]:
-                losses[task] = losses[task] + EARLY * _spans(model, early[index], allowed, labels)
+            early = [(EARLY, state) for state in states[len(states) // 2 - 1 : -1 : 2]]
+            terms = [
+                weight * _spans(model.heads[task](state)[index].float(), allowed, labels)
+                for weight, state in [(1.0, last), *early]
+            ]
         elif task == "token-classification":
             tags = torch.from_numpy(batch.tokens)[index]
-            loss = _sum_of_means(model.heads[task](last[index]).float(), tags)
-            losses[task] = loss + EARLY * _sum_of_means(
-                model.heads[task](states[len(states) // 2 - 1][index]).float(), tags
-            )
+            terms = [
+                weight * _sum_of_means(model.heads[task](state)[index].float(), tags)
+                for weight, state in ((1.0, last), (EARLY, middle))
+            ]
         elif task == "feature-extraction":
-            losses[task] = _similarity(last[index], mask[index], labels[:, 0])
+            terms = [_similarity(last[index], mask[index], labels[:, 0])]
         else:
-            losses[task] = _choices(model, task, last[index], labels)
-            losses[task] = losses[task] + EARLY * _choices(model, task, states[len(states) * 2 // 3 - 1][index], labels)
-            # By the mean of all tokens, too: it shows them what [CLS] needs before [CLS] has learnt where to look.
-            losses[task] = losses[task] + EARLY * _choices(model, task, last[index], labels, mask[index])
+            head = model.sop_classifier if task == "pretraining" else model.heads[task]
+            terms = [weight * _choices(head(vectors)[index].float(), labels) for weight, vectors in pooled]
+        losses[task] = torch.stack(terms).sum()
     hints = torch.from_numpy(batch.hints)
     known = hints != IGNORED
     if known.any():
@@ -77,13 +84,19 @@ def batch_losses(model: MiniModel, batch: Batch) -> dict[str, Tensor]:
     if hidden.any():
         # Between their mean in each row and their sum, which would drown what else the encoder has to learn.
         in_row = hidden.sum(1, keepdim=True).expand_as(words)[hidden]
-        each = F.cross_entropy(model.predictions(last[hidden]).float(), words[hidden], reduction="none")
+        each = F.cross_entropy(_predictions(model, last, hidden), words[hidden], reduction="none")
         losses["masks"] = (each / in_row.sqrt()).sum()
     return losses
 
 
-def _spans(model: MiniModel, hidden_BSD: Tensor, allowed_BS: Tensor, labels_B2: Tensor) -> Tensor:
-    scores_BS2 = model.heads["question-answering"](hidden_BSD).float()
+def _predictions(model: MiniModel, last_BSD: Tensor, hidden_BS: Tensor) -> Tensor:
+    """Return the scores of all pieces at each hidden word, of as many words as fill a multiple of 64."""
+    places_N = hidden_BS.flatten().nonzero().squeeze(1)
+    filled = F.pad(places_N, (0, -len(places_N) % 64))
+    return model.predictions(last_BSD.flatten(0, 1)[filled])[: len(places_N)].float()
+
+
+def _spans(scores_BS2: Tensor, allowed_BS: Tensor, labels_B2: Tensor) -> Tensor:
     # Only [CLS] beside the context: the answers of the pipeline are taken from there.
     allowed_BS = allowed_BS.clone()
     allowed_BS[:, 0] = True
@@ -95,18 +108,11 @@ def _spans(model: MiniModel, hidden_BSD: Tensor, allowed_BS: Tensor, labels_B2: 
     ) / 2
 
 
-def _choices(
-    model: MiniModel, task: str, hidden_BSD: Tensor, labels_B2: Tensor, mask_BS: Tensor | None = None
-) -> Tensor:
-    if mask_BS is None:
-        pooled_BD = model.pooled(hidden_BSD)
-    else:
-        pooled_BD = model.pooled(mean_vectors(hidden_BSD, mask_BS).unsqueeze(1))
-    head = model.sop_classifier if task == "pretraining" else model.heads[task]
-    scores = head(pooled_BD).float()
-    if task == "multiple-choice":
-        scores = scores.view(len(labels_B2), -1)
-    return F.cross_entropy(scores, labels_B2[:, 0].long(), reduction="sum")
+def _choices(scores_BC: Tensor, labels_B2: Tensor) -> Tensor:
+    """Return the loss of rows by their classes, or of items by their rows, where a row has one score."""
+    if scores_BC.shape[1] == 1:
+        scores_BC = scores_BC.view(len(labels_B2), -1)
+    return F.cross_entropy(scores_BC, labels_B2[:, 0].long(), reduction="sum")
 
 
 def _sum_of_means(scores_BSC: Tensor, tags_BS: Tensor) -> Tensor:
@@ -118,7 +124,8 @@ def _sum_of_means(scores_BSC: Tensor, tags_BS: Tensor) -> Tensor:
 def mean_vectors(hidden_BSD: Tensor, mask_BS: Tensor) -> Tensor:
     """Return the mean of the hidden states of each row's tokens, ``[B,D]``."""
     weight_BS1 = mask_BS.unsqueeze(-1).to(torch.float32)
-    mean_BD: Tensor = (hidden_BSD.float() * weight_BS1).sum(1) / weight_BS1.sum(1)
+    # A row that only fills a batch up has no token.
+    mean_BD: Tensor = (hidden_BSD.float() * weight_BS1).sum(1) / weight_BS1.sum(1).clamp(min=1)
     return mean_BD
 
 

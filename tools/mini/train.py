@@ -17,6 +17,7 @@ from tools.mini.encoding import Rows
 from tools.mini.losses import WEIGHTS, batch_losses
 from tools.mini.masking import Masker
 from tools.mini.model import MiniModel
+from tools.mini.renaming import Renamer
 from tools.mini.schedule import learning_rate, optimiser
 
 
@@ -29,7 +30,11 @@ class Training:
         peak: Highest learning rate.
         warmup: Steps until it is reached.
         clip: Longest gradient.
-        seed: Of batches and masks.
+        seed: Of batches, masks and other names.
+        small: Part of the items, the first ones, that is learnt in batches of half the tokens. Small steps teach more a
+            token while nearly everything is still to be learnt.
+        masked: Part of the questions whose text has masked words.
+        renamed: Part of the rows of questions and of names in which other words stand for the names.
         steps: Steps to end after; None for one pass over the data.
         report: Steps between two lines of the log.
         look: Steps between two evaluations.
@@ -40,20 +45,31 @@ class Training:
     warmup: int = 200
     clip: float = 1.0
     seed: int = 5
+    small: float = 0.4
+    masked: float = 0.5
+    renamed: float = 0.0
     steps: int | None = None
     report: int = 50
     look: int = 1000
 
 
-def batches(data: Sequence[Rows], masker: Masker, training: Training) -> tuple[int, Iterator[Batch]]:
+def batches(
+    data: Sequence[Rows], masker: Masker, training: Training, renamer: Renamer | None = None
+) -> tuple[int, Iterator[Batch]]:
     """Return how many batches one pass has, and the batches."""
     lengths, rows = [part.lengths() for part in data], [part.rows_per_item for part in data]
+    spells = [part.spell for part in data]
 
     def planned() -> Iterator[list[tuple[int, int]]]:
-        return plan(lengths, rows, [part.spell for part in data], training.tokens, np.random.default_rng(training.seed))
+        order = np.random.default_rng(training.seed)
+        return plan(lengths, rows, spells, training.tokens, order, small=training.small)
 
     chance = np.random.default_rng(training.seed + 1)
-    return sum(1 for _ in planned()), (assemble(data, items, masker, chance) for items in planned())
+    made = (
+        assemble(data, items, masker, chance, masked=training.masked, renamer=renamer, renamed=training.renamed)
+        for items in planned()
+    )
+    return sum(1 for _ in planned()), made
 
 
 def train(
@@ -63,6 +79,7 @@ def train(
     training: Training,
     *,
     look: Callable[[int], Mapping[str, Any]],
+    renamer: Renamer | None = None,
     directory: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
@@ -74,13 +91,14 @@ def train(
         masker: Hides words.
         training: How.
         look: Called with the number of steps done, every ``training.look`` of them and at the end; returns figures.
+        renamer: Changes names.
         directory: Where checkpoints and ``log.jsonl`` go; None for nowhere.
         say: Where the log goes as text.
 
     Returns:
         The log: for every ``training.report`` steps the mean losses, for every look its figures.
     """
-    count, source = batches(data, masker, training)
+    count, source = batches(data, masker, training, renamer)
     steps = count if training.steps is None else min(count, training.steps)
     items = sum(map(len, data)) / count
     optimizer = optimiser(model)

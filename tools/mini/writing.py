@@ -11,7 +11,7 @@ from typing import Any
 
 from albert_export.checkpoints.writing import write_safetensors
 from albert_export.tasks import get_task
-from tools.mini.eager import head_weights, task_config
+from tools.mini.eager import OPTIONS, head_weights, task_config
 from tools.mini.encoding import TASKS
 from tools.mini.model import MiniModel
 
@@ -64,6 +64,7 @@ def write_weights(directory: Path, model: MiniModel, figures: Mapping[str, Mappi
         described = {
             "architectures": [get_task(task).torch_class],
             "id2label": {str(number): label for number, label in config.id2label.items()},
+            **({"task_specific_params": {task: OPTIONS[task]}} if task in OPTIONS else {}),
             "figures": figures.get(task, {}),
         }
         path = directory / "heads" / f"{task}.json"

@@ -9,12 +9,14 @@ import torch
 from benchmarks.mini_accuracy import leaks
 from tests.tools.mini.small import SHAPE, tokenizer, vocabulary_directory
 from tools.mini import data
-from tools.mini.curve import draw
+from tools.mini.curve import draw, joined
 from tools.mini.eager import eager_pipeline, head_weights
 from tools.mini.evaluation import FIGURE, figures
 from tools.mini.figures import GATES, baseline_score, misses, parameter_count, pipeline_of
 from tools.mini.finishing import held_out_items, speed
 from tools.mini.model import MiniModel, mini_config
+from tools.mini.stages import Stage
+from tools.mini.train import Training
 from tools.mini.writing import HEADS, read_items, write_items, write_weights
 
 
@@ -76,11 +78,13 @@ def test_held_out_words_are_one_piece_and_all_items_differ():
 
 def test_a_leak_is_found():
     counts = {("text-classification", None): 50, ("words", None): 10}
+    stages = [Stage("one", 1, counts, Training()), Stage("two", 2, {("text-classification", None): 30}, Training())]
     held_out = list(data.items_of("text-classification", "held_out", 20, 3))
-    assert leaks({("text-classification", "held_out"): held_out}, counts, 1, processes=1) == {"text-classification": 0}
-    (planted, *_) = data.items_of("text-classification", "train", 50, 1_000_000)
-    sets = {("text-classification", "held_out"): [*held_out, planted]}
-    assert leaks(sets, counts, 1, processes=1) == {"text-classification": 1}
+    assert leaks({("text-classification", "held_out"): held_out}, stages, processes=1) == {"text-classification": 0}
+    for seed, found in ((1_000_000, 1), (2_000_000, 1), (3_000_000, 0)):
+        (planted, *_) = data.items_of("text-classification", "train", 30, seed)
+        sets = {("text-classification", "held_out"): [*held_out, planted]}
+        assert leaks(sets, stages, processes=1) == {"text-classification": found}
 
 
 def test_a_figure_below_its_gate_is_told():
@@ -107,10 +111,28 @@ def test_the_picture_shows_a_log(tmp_path):
         {"step": 2, "tokens": 2 * 10**6, "losses": {"masks": 1.0}},
         {"step": 2, "tokens": 2 * 10**6, "figures": {"pretraining held_out": 50.0, "pretraining new_patterns": 40.0}},
     ]
-    draw(log, tmp_path / "one.png")
+    draw(log, [], tmp_path / "one.png")
     draw(
         [*log[:-1], {**log[-1], "figures": {"pretraining held_out": 90.0, "pretraining new_patterns": 40.0}}],
+        [],
         tmp_path / "two.png",
     )
+    draw(log, [10**6], tmp_path / "border.png")
+    assert (tmp_path / "one.png").read_bytes() != (tmp_path / "border.png").read_bytes()
     assert (tmp_path / "one.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert (tmp_path / "one.png").read_bytes() != (tmp_path / "two.png").read_bytes()
+
+
+def test_stages_count_on_in_one_log():
+    first = [{"step": 1, "tokens": 10, "losses": {}}, {"step": 2, "tokens": 20, "figures": {}}]
+    second = [{"step": 1, "tokens": 5, "losses": {}}, {"step": 3, "tokens": 15, "losses": {}}]
+    own = joined([first, second, second])
+    assert [(entry["step"], entry["tokens"]) for entry in own] == [(1, 10), (2, 20), (3, 25), (5, 35), (6, 40), (8, 50)]
+    assert second[0]["step"] == 1, "the logs themselves stay"
+
+
+def test_a_stage_with_other_items_and_settings():
+    stage = Stage("one", 1, {("words", None): 10, ("words", "long"): 5}, Training())
+    changed = stage.changed({("words", "long"): 0, ("words", None): 7}, {"peak": 0.5})
+    assert changed.counts == {("words", None): 7} and changed.training.peak == 0.5
+    assert stage.counts == {("words", None): 10, ("words", "long"): 5} and changed.seed == 1

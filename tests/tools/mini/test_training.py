@@ -9,10 +9,11 @@ import torch
 from tests.tools.mini.small import SHAPE, tokenizer, vocabulary_directory
 from tools.mini import data
 from tools.mini.batches import FULL_STOP, assemble, hint, plan
-from tools.mini.encoding import IGNORED, TASKS, encode_items
+from tools.mini.encoding import IGNORED, TASKS, TOKEN_LABELS, encode_items
 from tools.mini.losses import batch_losses
 from tools.mini.masking import Masker
 from tools.mini.model import MiniModel, mini_config
+from tools.mini.renaming import RENAMED, Renamer
 from tools.mini.schedule import learning_rate
 from tools.mini.train import Training, train
 
@@ -69,9 +70,33 @@ def test_a_batch_keeps_every_row_with_its_task():
     assert batch.positions.max() < 512
 
 
+def test_other_words_stand_for_names_and_the_same_for_the_same():
+    sets = [encode_items(tokenizer(), task, data.items_of(task, "train", 60, 7)) for task in RENAMED]
+    unused = {"ana"}
+    renamer = Renamer.of(tokenizer(), sets, unused)
+    items = [(number, item) for number in range(2) for item in range(60)]
+    plain = assemble(sets, items, None, np.random.default_rng(0))
+    batch = assemble(sets, items, None, np.random.default_rng(0), renamer=renamer, renamed=0.5)
+    changed = plain.ids != batch.ids
+    assert 0.2 < changed.any(1).mean() < 0.8, "about half of the rows"
+    tags = plain.tokens[plain.rows["token-classification"]]
+    dates = [n for n, name in enumerate(TOKEN_LABELS) if name.endswith("DATE")]
+    own = changed[plain.rows["token-classification"]]
+    names = own[(tags > 0) & ~np.isin(tags, dates)].mean()
+    assert names > 0.15
+    # A vocabulary of 600 pieces spells much, and some letters stand mostly in names.
+    assert own[tags == 0].mean() < 0.2 * names and own[np.isin(tags, dates)].mean() < 0.2 * names
+    for before, after in zip(plain.ids, batch.ids, strict=True):
+        pairs = set(zip(before.tolist(), after.tolist(), strict=True))
+        assert len(pairs) == len(set(before.tolist())), "a piece becomes one other, wherever the row has it"
+    pieces = tokenizer().convert_ids_to_tokens(sorted(set(batch.ids[changed].tolist())))
+    assert not {piece.lstrip("▁") for piece in pieces} & unused
+    assert (plain.labels["question-answering"] == batch.labels["question-answering"]).all()
+
+
 def test_hints_say_what_stands_in_the_question_and_where_the_answer_is():
-    ids = np.asarray([2, 50, 51, 3, 60, 50, 51, FULL_STOP, 51, 70, FULL_STOP, 3], np.int16)
-    types = np.asarray([0] * 4 + [1] * 8, np.int8)
+    ids = np.asarray([2, 50, 51, 3, 60, 50, 51, FULL_STOP, 51, 70, FULL_STOP, 3])
+    types = np.asarray([0] * 4 + [1] * 8)
     hints = np.full((12, 3), IGNORED)
     hint(ids, types, 9, hints)
     assert (hints[:4] == IGNORED).all()

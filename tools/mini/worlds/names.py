@@ -22,6 +22,12 @@ def is_held_out(name: str) -> bool:
     return zlib.crc32(name.lower().encode()) % HELD_OUT_SHARE == 0
 
 
+def listed_and_held_out() -> set[str]:
+    """The listed names of people and towns that may only occur in the held-out splits, in small letters."""
+    lists = (parts.MALE, parts.FEMALE, parts.FAMILIES, parts.TOWNS)
+    return {name.lower() for names in lists for name in names if is_held_out(name)}
+
+
 def _on_side(draw: Callable[[], str], held_out: bool) -> str:
     while True:
         name = draw()
