@@ -93,7 +93,8 @@ def _predictions(model: MiniModel, last_BSD: Tensor, hidden_BS: Tensor) -> Tenso
     """Return the scores of all pieces at each hidden word, of as many words as fill a multiple of 64."""
     places_N = hidden_BS.flatten().nonzero().squeeze(1)
     filled = F.pad(places_N, (0, -len(places_N) % 64))
-    return model.predictions(last_BSD.flatten(0, 1)[filled])[: len(places_N)].float()
+    scores_NV: Tensor = model.predictions(last_BSD.flatten(0, 1)[filled])[: len(places_N)]
+    return scores_NV.float()
 
 
 def _spans(scores_BS2: Tensor, allowed_BS: Tensor, labels_B2: Tensor) -> Tensor:
