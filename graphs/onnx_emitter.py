@@ -19,6 +19,7 @@ from albert_export.graphs.onnx_calibration import observed_ranges
 from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_onnx
 from albert_export.graphs.onnx_int4 import BLOCK, quantize_int4
 from albert_export.graphs.onnx_narrowing import compute_in_half, store_in_bfloat16
+from albert_export.graphs.onnx_packing import pack_tokens
 from albert_export.graphs.onnx_quantization import quantizable_activations, quantize_int8
 from albert_export.graphs.onnx_sharing import stored_weight_bytes
 from albert_export.graphs.passes import Pass, pipeline, run_passes
@@ -73,6 +74,7 @@ def emit_onnx(
     *,
     precision: str = "fp32",
     layers: str = "rolled",
+    tokens: str = "padded",
     parts: Sequence[str] = PARTS,
     opset: int = DEFAULT_OPSET,
     sizes: Mapping[str, int | None] | None = None,
@@ -90,6 +92,8 @@ def emit_onnx(
         precision: ``fp32``; ``fp16``, weights and arithmetic; ``bf16``, weights; ``int8``, weights, and activations
             with a scale for each token; or ``int4``, weights, in blocks.
         layers: ``rolled`` or ``unrolled``.
+        tokens: ``padded``, or ``packed``: padding is left out of what is computed token by token; see
+            :mod:`albert_export.graphs.onnx_packing`.
         parts: What the integers are for, of :data:`albert_export.parts.PARTS`.
         opset: Version of the standard operators.
         sizes: Fixed size of a dynamic axis; absent or None stays symbolic.
@@ -116,11 +120,15 @@ def emit_onnx(
     if calibration is not None:
         progress("measuring the ranges of activations")
         observed = _build(traced, WeightStore(traced.program, traced.weights), config, opset)
+        if tokens == "packed":  # the activations that are quantised are those of the packed graph
+            pack_tokens(observed)
         ranges = observed_ranges(observed, quantizable_activations(observed, parts), calibration)
     built = _build(traced, store, config, opset)
-    built.metadata_props.update(_metadata(task, config, layers, {"precision": precision, **(metadata or {})}))
+    form = {"precision": precision, "tokens": tokens}
+    built.metadata_props.update(_metadata(task, config, layers, {**form, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
-    changed = run_passes(built, _pipeline(opset, precision, parts, ranges), unique_parameter_bytes=unique)
+    passes = _pipeline(opset, precision, tokens, parts, ranges)
+    changed = run_passes(built, passes, unique_parameter_bytes=unique)
     progress(f"writing {path.name}")
     files = write_onnx(built, path, largest_message=largest_message)
     check_onnx(built, path)
@@ -140,6 +148,7 @@ def emit_onnx(
             "operators": dict(sorted(operators.items())),
             "loops": [f"{node.name} x {_repeats(node)}" for node in built.graph if node.op_type == "Loop"],
             "passes": list(changed),
+            "tokens": tokens,
             **_precision_facts(precision, parts, calibrated=ranges is not None),
             "external_data": len(files) > 1,
         },
@@ -148,19 +157,26 @@ def emit_onnx(
 
 
 def _pipeline(
-    opset: int, precision: str, parts: Sequence[str], ranges: Mapping[str, tuple[float, float]] | None
+    opset: int,
+    precision: str,
+    tokens: str,
+    parts: Sequence[str],
+    ranges: Mapping[str, tuple[float, float]] | None,
 ) -> tuple[Pass, ...]:
-    if precision == "fp32":
-        return pipeline(opset)
+    quantizing: list[Pass] = []
+    narrowing: list[Pass] = []
     if precision == "fp16":
-        return pipeline(opset, narrowing=[Pass("compute-in-half", compute_in_half)])
-    if precision == "bf16":
-        return pipeline(opset, narrowing=[Pass("store-in-bfloat16", store_in_bfloat16)])
-    if precision == "int8":
-        return pipeline(opset, quantizing=[Pass("quantize-int8", lambda model: quantize_int8(model, parts, ranges))])
-    if precision == "int4":
-        return pipeline(opset, quantizing=[Pass("quantize-int4", lambda model: quantize_int4(model, parts))])
-    raise ExportError("ONNX's precision must be fp32, fp16, bf16, int8 or int4", received=precision)
+        narrowing = [Pass("compute-in-half", compute_in_half)]
+    elif precision == "bf16":
+        narrowing = [Pass("store-in-bfloat16", store_in_bfloat16)]
+    elif precision == "int8":
+        quantizing = [Pass("quantize-int8", lambda model: quantize_int8(model, parts, ranges))]
+    elif precision == "int4":
+        quantizing = [Pass("quantize-int4", lambda model: quantize_int4(model, parts))]
+    elif precision != "fp32":
+        raise ExportError("ONNX's precision must be fp32, fp16, bf16, int8 or int4", received=precision)
+    packing = [Pass("pack-tokens", pack_tokens)] if tokens == "packed" else []
+    return pipeline(opset, quantizing, narrowing, packing)
 
 
 def _precision_facts(precision: str, parts: Sequence[str], *, calibrated: bool) -> dict[str, Any]:

@@ -46,8 +46,10 @@ class Writer:
         key = (id(self.graph), str(array.dtype), array.shape, array.tobytes())
         if key not in self.constants:
             node = ir.node("Constant", [], {"value": ir.tensor(array)})
-            count = sum(known[0] == id(self.graph) for known in self.constants)
-            node.name = node.outputs[0].name = f"{self.graph.name}_fixed_{count}"
+            # Counted in the graph, and not in the constants known here: an earlier pass may have made some.
+            begins = f"{self.graph.name}_fixed_"
+            count = sum(str(made.name).startswith(begins) for made in self.graph)
+            node.name = node.outputs[0].name = f"{begins}{count}"
             self.graph.insert_before(self.graph[0], node)
             self.constants[key] = node.outputs[0]
         return self.constants[key]

@@ -37,10 +37,17 @@ class Pass:
     run: Callable[[ir.Model], bool]
 
 
-def pipeline(opset: int, quantizing: Sequence[Pass] = (), narrowing: Sequence[Pass] = ()) -> tuple[Pass, ...]:
-    """Return the passes for a model of that opset, in order; the given ones lower its precision."""
+def pipeline(
+    opset: int,
+    quantizing: Sequence[Pass] = (),
+    narrowing: Sequence[Pass] = (),
+    packing: Sequence[Pass] = (),
+) -> tuple[Pass, ...]:
+    """Return the passes for a model of that opset, in order; the given ones pack its tokens and lower its precision."""
     return (
-        # First: they know activation functions by their operators.
+        # First: it knows products by the weights that they read.
+        *packing,
+        # Before anything is decomposed: they know activation functions by their operators.
         *quantizing,
         Pass("decompose-newer-operators", lambda model: decompose_newer_operators(model, opset)),
         # After it: the constants that it writes are narrowed with the others.
