@@ -45,6 +45,7 @@ def export(
     choices: int | None = None,
     calibrate: str | os.PathLike[str] | None = None,
     quantize: str | Sequence[str] | None = None,
+    tokens: str | None = None,
     compat: str | None = None,
     embed_weights: bool = False,
     aot: str | None = None,
@@ -80,6 +81,9 @@ def export(
             texts show; None leaves them to be measured in each run.
         quantize: Parts of the model that get the integers of ``precision``, of ``embeddings``, ``attention``, ``ffn``
             and ``head``: a sequence, or a string with commas between; the others stay as they are. None for all.
+        tokens: ``packed`` leaves padding out of all that is computed token by token, so that a batch of mixed lengths
+            costs its real tokens; outputs keep their shapes and repeat, at padding, the last real token before it.
+            ``padded`` computes padding as any token; None for the target's default.
         compat: Reader that takes only a form of its own; see the target's row. None for the general form.
         embed_weights: Whether the weights lie inside the graph's file, where the target can; else beside it, once for
             all artifacts of a precision.
@@ -112,10 +116,13 @@ def export(
     precision = check_precision(target_row, precision)
     reader = None if compat is None else choose_reader(target_row.readers, compat, task_row.name)
     layers = one_of("layers", layers if reader is None else reader_layers(reader, layers), target_row.layers)
+    tokens = one_of("tokens", tokens, target_row.tokens)
     if opset is not None:
         check_target_opset(opset, target_row.opsets)
     texts = texts_to_calibrate_on(target_row, precision, calibrate)
     options: dict[str, Any] = own_options(target_row, embed_weights, aot)
+    if len(target_row.tokens) > 1:
+        options["tokens"] = tokens
     if quantize is not None:
         check_by_part(target_row, precision)
         options["parts"] = check_parts(quantize)
@@ -158,7 +165,8 @@ def export(
         eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
         if fresh:
             say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
-        form = _form(precision, layers, sizes, texts is not None, reader, embed_weights)
+        other_tokens = "" if tokens == target_row.tokens[0] else tokens
+        form = _form(precision, layers, other_tokens, sizes, texts is not None, reader, embed_weights)
         file = target_row.place.format(form=form)
         emitted = emit(
             eager,
@@ -222,6 +230,7 @@ def _silent(_: str) -> None:
 def _form(
     precision: str,
     layers: str,
+    other_tokens: str,
     sizes: Mapping[str, int | None],
     calibrated: bool,
     reader: Reader | None,
@@ -230,7 +239,8 @@ def _form(
     """Return what tells the artifact's file from others of its target."""
     static = "_static" if calibrated else ""
     unrolled = "_unrolled" if layers == "unrolled" else ""
+    tokens = f"_{other_tokens}" if other_tokens else ""
     fixed = "".join(f"_{_AXIS_LETTERS[axis]}{size}" for axis, size in sizes.items() if size is not None)
     for_reader = "" if reader is None else f"_{reader.name.replace('-', '_')}"
     inside = "_embedded" if embedded else ""
-    return f"{PRECISIONS[precision]}{static}{unrolled}{fixed}{for_reader}{inside}"
+    return f"{PRECISIONS[precision]}{static}{unrolled}{tokens}{fixed}{for_reader}{inside}"

@@ -138,7 +138,7 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
     fixed = ", ".join(f"{axis} {size}" for axis, size in artifact["shapes"].items() if size is not None)
     yield (
         f"{artifact['file']}: {artifact['target']} {artifact['precision']}{_calibrated(artifact)}, "
-        f"{artifact['layers']} layers{opset}, "
+        f"{artifact['layers']} layers{_tokens(artifact)}{opset}, "
         f"{human_size(artifact['size'])}{f', fixed {fixed}' if fixed else ''}"
     )
     for direction in ("inputs", "outputs"):
@@ -196,6 +196,10 @@ def _render_aot(figures: Mapping[str, Any]) -> Iterator[str]:
         f"           at least {1e3 * figures['estimated_seconds']:.3g} ms a run, by the chip's published peak "
         f"and bandwidth; nothing was run"
     )
+
+
+def _tokens(artifact: Mapping[str, Any]) -> str:
+    return ", packed tokens" if artifact["facts"].get("tokens") == "packed" else ""
 
 
 def _calibrated(artifact: Mapping[str, Any]) -> str:

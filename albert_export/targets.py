@@ -55,6 +55,8 @@ class Target:
         layers: Forms of the shared layer it can be exported in, the default (the benchmark's winner) first.
         opsets: Oldest and newest ONNX operator set it can be exported in; None for a target without any.
         readers: Programs that take only a form of their own, which can be exported for them; always one row a run.
+        tokens: Whether what is computed token by token is computed for padding too (``padded``) or for real tokens only
+            (``packed``), the default first.
         embeds: Whether the weights, which lie beside the graph, can be put inside it.
         compiled_for: Processors that this machine lacks, but for which the artifact can be compiled to learn its cost.
         compiles_shapes: Whether its runtime compiles every new shape, and so can be given buckets of lengths.
@@ -82,6 +84,7 @@ class Target:
     layers: tuple[str, ...]
     opsets: tuple[int, int] | None
     readers: tuple[Reader, ...]
+    tokens: tuple[str, ...]
     embeds: bool
     compiled_for: tuple[str, ...]
     compiles_shapes: bool
@@ -123,6 +126,7 @@ TARGETS: tuple[Target, ...] = (
         layers=("rolled", "unrolled"),
         opsets=ONNX_OPSETS,
         readers=(),
+        tokens=("padded", "packed"),
         embeds=False,
         compiled_for=(),
         compiles_shapes=False,
@@ -148,6 +152,7 @@ TARGETS: tuple[Target, ...] = (
         layers=("rolled", "unrolled"),
         opsets=None,
         readers=(),
+        tokens=("padded",),
         embeds=False,
         compiled_for=(),
         compiles_shapes=False,
@@ -171,6 +176,7 @@ TARGETS: tuple[Target, ...] = (
         layers=("rolled", "unrolled"),
         opsets=None,
         readers=(TASK_LIBRARY, MEDIAPIPE),
+        tokens=("padded",),
         embeds=False,
         compiled_for=(),
         compiles_shapes=False,
@@ -195,6 +201,7 @@ TARGETS: tuple[Target, ...] = (
         layers=("rolled", "unrolled"),
         opsets=None,
         readers=(),
+        tokens=("padded",),
         embeds=True,
         compiled_for=("tpu:v4", "tpu:v5e", "tpu:v5p", "tpu:v6e"),
         compiles_shapes=True,

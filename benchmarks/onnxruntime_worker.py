@@ -1,10 +1,11 @@
 """Load one ONNX file in ONNX Runtime and time it; a process of its own, so that memory is that of this file alone.
 
-Reads a JSON object from stdin: ``file``; ``shapes``, a list of ``[batch, sequence]``; ``threads`` of one run, or null;
+Reads a JSON object from stdin: ``file``; ``shapes``, a list of ``[batch, sequence]`` or
+``[batch, sequence, padding]``, the last in percent of the tokens; ``threads`` of one run, or null;
 ``vocabulary``, the number of ids; ``seconds`` for each shape.
 
 Prints one: ``load_seconds``; ``load_bytes`` and ``run_bytes``, the resident memory that loading, then running, added;
-``milliseconds``, the least of each shape; ``sample``, the start_logits of the first shape.
+``milliseconds``, the least of each shape; ``sample``, the first output of the first shape.
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ def main() -> None:
     names = {value.name for value in session.get_inputs()}
     milliseconds: dict[str, float] = {}
     sample: list[float] = []
-    for batch, sequence in request["shapes"]:
-        feeds = _feeds(batch, sequence, request["vocabulary"], names)
+    for batch, sequence, *padding in request["shapes"]:
+        feeds = _feeds(batch, sequence, padding[0] if padding else 0, request["vocabulary"], names)
         if not sample:
-            sample = session.run(["start_logits"], feeds)[0].ravel().tolist()
-        milliseconds[f"{batch}x{sequence}"] = 1000 * _least_seconds(session, feeds, request["seconds"])
+            sample = session.run(None, feeds)[0].ravel().tolist()
+        label = f"{batch}x{sequence}" + (f" {padding[0]}%" if padding else "")
+        milliseconds[label] = 1000 * _least_seconds(session, feeds, request["seconds"])
     result = {
         "load_seconds": load_seconds,
         "load_bytes": loaded - before,
@@ -49,14 +51,27 @@ def main() -> None:
     print(json.dumps(result))
 
 
-def _feeds(batch: int, sequence: int, vocabulary: int, names: set[str]) -> dict[str, Any]:
+def _feeds(batch: int, sequence: int, padding: int, vocabulary: int, names: set[str]) -> dict[str, Any]:
     generator = np.random.default_rng([batch, sequence])
+    lengths = _lengths(generator, batch, sequence, padding)
     feeds = {
         "input_ids": generator.integers(5, vocabulary, (batch, sequence)),
-        "attention_mask": np.ones((batch, sequence), np.int64),
+        "attention_mask": (np.arange(sequence) < lengths[:, None]).astype(np.int64),
         "token_type_ids": np.zeros((batch, sequence), np.int64),
     }
     return {name: value for name, value in feeds.items() if name in names}
+
+
+def _lengths(generator: np.random.Generator, batch: int, sequence: int, padding: int) -> np.ndarray[Any, Any]:
+    """Return how many tokens of each row are real: at least 1, of the first row all, together what is no padding."""
+    lengths = np.full(batch, sequence)
+    missing = min(round(batch * sequence * padding / 100), (batch - 1) * (sequence - 1))
+    while missing:
+        row = generator.integers(1, batch)
+        taken = min(missing, int(generator.integers(1, 1 + max(1, sequence // 8))), int(lengths[row]) - 1)
+        lengths[row] -= taken
+        missing -= taken
+    return lengths
 
 
 def _least_seconds(session: Any, feeds: dict[str, Any], budget: float) -> float:

@@ -31,15 +31,18 @@ def make_checkpoint(size: str, directory: Path) -> None:
     subprocess.run(make, cwd=ROOT, check=True)
 
 
-def take_turns(files: dict[str, Path], worker: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def take_turns(
+    files: dict[str, Path], worker: str, arguments: argparse.Namespace, shapes: list[list[int]] | None = None
+) -> dict[str, Any]:
     """Run every file in turn; return the least of each figure.
 
     Args:
         files: Name in the table -> file.
         worker: Module that loads one file and times it, as :mod:`benchmarks.onnxruntime_worker` describes.
         arguments: What :func:`add_options` parsed.
+        shapes: What the worker is asked to run; by default each batch with each sequence length.
     """
-    shapes = [[batch, sequence] for batch in arguments.batches for sequence in arguments.sequences]
+    shapes = shapes or [[batch, sequence] for batch in arguments.batches for sequence in arguments.sequences]
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in files}
     for number in range(1, arguments.rounds + 1):
         for name, file in files.items():

@@ -107,8 +107,8 @@ class Bundle:
     def select(self, target: str | None = None, precision: str | None = None, *, file: str | None = None) -> Artifact:
         """Return the artifact that matches, fp32 by default, else the only one present.
 
-        Where one target and precision has several forms, the one in the target's default form of the layers with all
-        axes dynamic is meant; ``file`` chooses any other.
+        Where one target and precision has several forms, the one in the target's default form of the layers and of the
+        tokens with all axes dynamic is meant; ``file`` chooses any other.
 
         Args:
             target: Name in the table of targets; None accepts any, when only one is there.
@@ -163,10 +163,12 @@ def _prefer(every: list[Artifact], preferred: list[Artifact]) -> list[Artifact]:
 
 def _is_default_form(artifact: Artifact) -> bool:
     defaults = {target.name: target.layers[0] for target in TARGETS}
+    tokens = {target.name: target.tokens[0] for target in TARGETS}.get(artifact.target)
     general = all(size is None for size in artifact.shapes.values()) and "compat" not in artifact.facts
     return (
         general
         and "calibration_texts" not in artifact.facts
+        and artifact.facts.get("tokens", tokens) == tokens
         and artifact.layers == defaults.get(artifact.target, "rolled")
     )
 

@@ -38,6 +38,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = {
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8 --quantize embeddings,ffn",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int4          # the smallest file",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8 --calibrate sentences.txt",
+        "albert-export onnx --task qa --model albert-qa/ --out qa/ --tokens packed          # batches of mixed lengths",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --json | jq '.artifacts[].sharing'",
     ),
     "savedmodel": (
@@ -89,6 +90,7 @@ def _options(target: Target) -> list[_Option]:
             type=click.Choice(target.layers),
             help=f"The shared layer as one loop body, or written out once a layer; {target.layers[0]} by default.",
         ),
+        *_tokens_option(target),
         *_opset_option(target),
         click.option("--batch", type=click.IntRange(min=1), help="Fix the batch size; any by default."),
         click.option("--sequence", type=click.IntRange(min=1), help="Fix the sequence length; any by default."),
@@ -118,6 +120,16 @@ def _opset_option(target: Target) -> list[_Option]:
     if target.opsets is None:
         return []
     return [click.option("--opset", type=int, help="ONNX operator set; by default the one that most runtimes read.")]
+
+
+def _tokens_option(target: Target) -> list[_Option]:
+    if len(target.tokens) < 2:
+        return []
+    text = (
+        "Leave padding out of all that is computed token by token (packed), so that a batch of mixed lengths costs its "
+        f"real tokens, or compute it as any token (padded); {target.tokens[0]} by default."
+    )
+    return [click.option("--tokens", type=click.Choice(target.tokens), help=text)]
 
 
 def _calibrate_option(target: Target) -> list[_Option]:

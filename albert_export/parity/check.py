@@ -27,6 +27,7 @@ from albert_export.parity.data_check import SECONDS_BETWEEN_LINES, DataCheck
 from albert_export.parity.explain import explain_miss
 from albert_export.parity.needs import check_needs
 from albert_export.parity.oracle import TRUTH, Oracle
+from albert_export.parity.packed_padding import is_packed
 from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
 from albert_export.parity.rounding import rounded_parts
 from albert_export.parity.source import open_source
@@ -215,7 +216,9 @@ class _Run:
         with ExitStack() as stack:
             comparisons = {
                 artifact.file: Comparison(
-                    stack.enter_context(self._open(artifact)), get_target(artifact.target).framework
+                    stack.enter_context(self._open(artifact)),
+                    get_target(artifact.target).framework,
+                    packed=is_packed(artifact),
                 )
                 for artifact in artifacts
             }

@@ -14,6 +14,7 @@ from albert_export.parity.cases import Case, Mask
 from albert_export.parity.criteria import Pool, measure
 from albert_export.parity.decisions import compare_decisions
 from albert_export.parity.oracle import TRUTH, Reference
+from albert_export.parity.packed_padding import repeated_at_padding
 from albert_export.tasks import Task, TensorSpec
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Comparison:
     Args:
         runtime: The artifact, opened.
         framework: The framework whose eager model it was traced from: its noise is what the artifact's is measured by.
+        packed: Whether it leaves padding out, and repeats tokens there.
 
     Attributes:
         faults: What no tolerance allows, at most one of a kind for each case and output.
@@ -64,9 +66,10 @@ class Comparison:
         by_case: (case, output) -> figures at the real places of one case.
     """
 
-    def __init__(self, runtime: Runtime, framework: str = TRUTH) -> None:
+    def __init__(self, runtime: Runtime, framework: str = TRUTH, *, packed: bool = False) -> None:
         self.runtime = runtime
         self.framework = framework
+        self.packed = packed
         self.faults: list[Fault] = []
         self.pools: dict[tuple[str, Places], Pool] = {
             (spec.name, places): Pool() for spec in runtime.task.outputs for places in PLACES
@@ -90,6 +93,9 @@ class Comparison:
         for spec in self.runtime.task.outputs:
             got = np.concatenate(parts[spec.name]) if parts[spec.name] else np.empty(0)
             exact, single = reference.exact[spec.name], reference.single[self.framework][spec.name]
+            if self.packed and "sequence" in spec.axes:
+                mask = case.inputs["attention_mask"]
+                exact, single = repeated_at_padding(exact, mask), repeated_at_padding(single, mask)
             if got.shape == exact.shape:
                 whole[spec.name] = got
                 where = case.real(spec.axes)

@@ -19,6 +19,7 @@ from albert_export.parity.compare import batches
 from albert_export.parity.criteria import criterion_for, measure
 from albert_export.parity.onnx_states import read_onnx_states
 from albert_export.parity.oracle import Oracle
+from albert_export.parity.packed_padding import is_packed, repeated_at_padding
 from albert_export.parity.report import ArtifactResult, Divergence
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def explain_miss(
         return Divergence("unknown", output, case.name, "the artifact does not name its hidden states")
     exact, single = oracle.hidden_states(case.inputs, result.framework)
     mask = case.inputs["attention_mask"].reshape(-1, case.shape[-1]).astype(bool)
+    if is_packed(bundle.select(file=result.file)):
+        exact, single = ([repeated_at_padding(state, mask) for state in each] for each in (exact, single))
     where = mask if places == "real" else ~mask & mask.any(-1, keepdims=True)
     criterion = criterion_for(result.precision)
     agreed = 0.0

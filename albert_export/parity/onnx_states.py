@@ -2,7 +2,8 @@
 
 The exporter names the hidden state after layer N ``hidden_N``, and the loop of layer group G ``group_G_layers``. Values
 at the top of the graph are declared outputs of a copy; what a loop computes on the way is collected by giving its
-body's result a second role, that of a scan output.
+body's result a second role, that of a scan output. Where the tokens are packed, the value ``packed_places`` says which
+of them stands at each place.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ Array = npt.NDArray[Any]
 _HIDDEN = re.compile(r"hidden_(\d+)")
 _LOOP = re.compile(r"group_(\d+)_layers")
 
+#: The output that is the last layer's state itself.
+_LAST = "last_hidden_state"
+
+#: Value of a packed graph, ``[B,S]``: which of the packed tokens stands in the place of each.
+_PLACES = "packed_places"
+
 
 def read_onnx_states(path: Path, runtime: Runtime, batches: Sequence[Mapping[str, Array]]) -> dict[int, Array]:
     """Run a copy of the artifact and return its hidden states by the number of layers applied.
@@ -51,6 +58,7 @@ def read_onnx_states(path: Path, runtime: Runtime, batches: Sequence[Mapping[str
 
     model = onnx.load(path, load_external_data=False)
     scanned, plain = _open_up(model.graph)
+    places = _declare_places(model.graph)
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory, path.name)
         try:
@@ -62,10 +70,7 @@ def read_onnx_states(path: Path, runtime: Runtime, batches: Sequence[Mapping[str
                 providers=providers_for(*parse_device(runtime.device)),
                 enable_fallback=0,
             )
-            runs = [
-                [state.astype(np.float32, copy=False) for state in session.run([*scanned, *plain], dict(inputs))]
-                for inputs in batches
-            ]
+            runs = [_run(session, scanned, plain, places, inputs) for inputs in batches]
         except Exception as error:  # ONNX Runtime's own have no common base
             raise BundleError(
                 "a copy of the artifact that shows its hidden states must run", received=str(error)
@@ -77,6 +82,25 @@ def read_onnx_states(path: Path, runtime: Runtime, batches: Sequence[Mapping[str
         else:
             layers = np.concatenate([run[index] for run in runs], axis=1)  # [layers, B, S, D]
             states.update({scanned[name] + step: layer for step, layer in enumerate(layers, start=1)})
+    return states
+
+
+def _run(
+    session: Any,
+    scanned: Mapping[str, int],
+    plain: Mapping[str, int],
+    places: Sequence[str],
+    inputs: Mapping[str, Array],
+) -> list[Array]:
+    """Return the states of one batch, ``[layers,B,S,D]`` of each loop and then ``[B,S,D]`` of each value."""
+    names = [*scanned, *plain]
+    found = session.run([*names, *places], dict(inputs))
+    states = [state.astype(np.float32, copy=False) for state in found[: len(names)]]
+    for place in found[len(names) :]:
+        states = [
+            state.take(place, axis=1) if name in scanned else state if name == _LAST else state[place]
+            for name, state in zip(names, states, strict=True)
+        ]
     return states
 
 
@@ -107,10 +131,20 @@ def _open_up(graph: onnx.GraphProto) -> tuple[dict[str, int], dict[str, int]]:
     for name in [*scanned, *plain]:
         if name not in declared:
             graph.output.append(onnx.helper.make_tensor_value_info(name, dtype, None))
-    if "last_hidden_state" in declared and not scanned:
-        # Where the last layer's state is the model's own output, it bears that name.
-        plain["last_hidden_state"] = max(plain.values(), default=-1) + 1
+    if _LAST in declared and not scanned:
+        # Where the last layer's state is the model's own output, it bears that name; it is never packed.
+        plain[_LAST] = max(plain.values(), default=-1) + 1
     return scanned, plain
+
+
+def _declare_places(graph: onnx.GraphProto) -> list[str]:
+    """Declare the places of packed tokens an output, where there are any, and return the name."""
+    import onnx
+
+    if not any(_PLACES in node.output for node in graph.node):
+        return []
+    graph.output.append(onnx.helper.make_tensor_value_info(_PLACES, onnx.TensorProto.INT64, None))
+    return [_PLACES]
 
 
 def _hidden_type(graph: onnx.GraphProto) -> int:

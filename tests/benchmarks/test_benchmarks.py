@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from albert_export.bench.child import Child
 from benchmarks.measuring import ALBERT_EXPORT, best, run_process, table
+from benchmarks.onnxruntime_worker import _lengths
 from benchmarks.peers import parse as parse_peers
 from tests.conftest import Exported
 
@@ -63,6 +65,25 @@ def test_the_latency_benchmark_times_the_same_model_in_every_form(tmp_path: Path
         assert set(result["milliseconds"]) == {"1x16", "8x16"}
         assert all(each > 0 for each in (*result["milliseconds"].values(), result["load_seconds"]))
         assert result["largest_difference"] < 1e-5
+
+
+@pytest.mark.slow
+def test_mixed_lengths_are_timed_in_both_forms(tmp_path: Path) -> None:
+    shapes = ["--batches", "1", "4", "--sequences", "16", "--paddings", "0", "50"]
+    arguments = ["--size", "tiny", "--rounds", "1", "--seconds", "0.01", *shapes, "--scratch", str(tmp_path)]
+    printed, document = run("mixed_lengths", *arguments, json_file=tmp_path / "mixed.json")
+    assert set(document["results"]) == {"fp32 padded", "fp32 packed", "int8 padded", "int8 packed"}
+    for result in document["results"].values():
+        assert set(result["milliseconds"]) == {"1x16 0%", "4x16 0%", "4x16 50%"}
+        assert all(each > 0 for each in result["milliseconds"].values())
+    assert document["results"]["fp32 packed"]["largest_difference"] < 1e-5
+    assert "| 4x16 50% |" in printed
+
+
+def test_padding_takes_its_share_of_the_tokens_and_no_row_whole() -> None:
+    for padding, real in ((0, 32), (50, 16), (75, 11), (100, 11)):
+        lengths = _lengths(np.random.default_rng(0), 4, 8, padding)
+        assert lengths.sum() == real and lengths.min() >= 1 and lengths[0] == 8
 
 
 @pytest.mark.slow
