@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class Emitted:
         versions: Version of each package that had a part in it.
         facts: Operator counts, passes that changed something, loops: for ``inspect``.
         traced_sizes: Size of each dynamic axis in the example input.
+        quantized_bytes: Part -> bytes that its matrices which became integers take in float32; those with any.
+        traced: What the model was traced into, for a further call with other parts; it holds the model's weights.
     """
 
     files: tuple[Path, ...]
@@ -34,6 +36,8 @@ class Emitted:
     versions: dict[str, str]
     facts: dict[str, Any]
     traced_sizes: dict[str, int]
+    quantized_bytes: Mapping[str, int] = field(default_factory=dict)
+    traced: Any = field(default=None, repr=False, compare=False)
 
 
 def shape_of(spec: TensorSpec, config: Any, sizes: Mapping[str, int | None]) -> list[int | str]:

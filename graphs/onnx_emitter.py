@@ -20,7 +20,7 @@ from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_on
 from albert_export.graphs.onnx_int4 import BLOCK, quantize_int4
 from albert_export.graphs.onnx_narrowing import compute_in_half, store_in_bfloat16
 from albert_export.graphs.onnx_packing import pack_tokens
-from albert_export.graphs.onnx_quantization import quantizable_activations, quantize_int8
+from albert_export.graphs.onnx_quantization import quantizable, quantizable_activations, quantize_int8
 from albert_export.graphs.onnx_sharing import stored_weight_bytes
 from albert_export.graphs.passes import Pass, pipeline, run_passes
 from albert_export.graphs.sharing import Sharing
@@ -80,6 +80,7 @@ def emit_onnx(
     sizes: Mapping[str, int | None] | None = None,
     calibration: Iterable[Mapping[str, np.ndarray[Any, Any]]] | None = None,
     metadata: Mapping[str, str] | None = None,
+    traced: Trace | None = None,
     largest_message: int = LARGEST_MESSAGE,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Emitted:
@@ -100,6 +101,7 @@ def emit_onnx(
         calibration: With int8: inputs by name, int64, of the shapes that ``sizes`` allows; activations then get the
             fixed ranges that they have on these, in place of a scale for each token.
         metadata: Entries for the file's ``metadata_props``, besides tool, version, task, layers and labels.
+        traced: What an earlier call returned for the same model, task, layers and sizes; None traces it.
         largest_message: Size in bytes from which on weights go into a file beside it.
         progress: Gets a line as each stage begins.
 
@@ -111,8 +113,9 @@ def emit_onnx(
     config: Any = model.config
     if calibration is not None and precision != "int8":
         raise ExportError("calibration serves precision int8", received=precision, fix="choose int8")
-    progress(f"tracing {task.torch_class}, layers {layers}")
-    traced = trace(model, task, layers=layers, sizes=sizes or {})
+    if traced is None:
+        progress(f"tracing {task.torch_class}, layers {layers}")
+        traced = trace(model, task, layers=layers, sizes=sizes or {})
     progress(f"lowering to ONNX opset {opset}")
     store = WeightStore(traced.program, traced.weights)
     store.check_finite()
@@ -127,6 +130,7 @@ def emit_onnx(
     form = {"precision": precision, "tokens": tokens}
     built.metadata_props.update(_metadata(task, config, layers, {**form, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
+    quantized = _quantized_bytes(built, parts) if precision in ("int8", "int4") else {}
     passes = _pipeline(opset, precision, tokens, parts, ranges)
     changed = run_passes(built, passes, unique_parameter_bytes=unique)
     progress(f"writing {path.name}")
@@ -153,6 +157,8 @@ def emit_onnx(
             "external_data": len(files) > 1,
         },
         traced_sizes=dict(traced.traced_sizes),
+        quantized_bytes=quantized,
+        traced=traced,
     )
 
 
@@ -186,6 +192,16 @@ def _precision_facts(precision: str, parts: Sequence[str], *, calibrated: bool) 
     if precision == "int4":
         return {"quantized": list(parts), "activations": "float32", "block_size": BLOCK}
     return {"activations": "float16" if precision == "fp16" else "float32"}
+
+
+def _quantized_bytes(model: ir.Model, parts: Sequence[str]) -> dict[str, int]:
+    """Return the float32 bytes of each part's matrices that are going to be quantised; without those of none."""
+    found = {part: sum(_nbytes(value) for value in quantizable(model, [part])) for part in parts}
+    return {part: size for part, size in found.items() if size}
+
+
+def _nbytes(value: ir.Value) -> int:
+    return 0 if value.const_value is None else value.const_value.nbytes
 
 
 def _build(traced: Trace, store: WeightStore, config: AlbertConfig, opset: int) -> ir.Model:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ from albert_export.graphs.tflite_passes import (
     name_plainly,
     write_dense_layers,
 )
-from albert_export.graphs.tflite_quantization import halve_weights, quantize_weights
+from albert_export.graphs.tflite_quantization import halve_weights, quantize_weights, quantized_bytes
 from albert_export.graphs.tflite_sharing import sharing_of
+from albert_export.parts import PARTS
 from albert_export.readers import Reader
 from albert_export.tasks import Task
 
@@ -47,6 +49,19 @@ SIGNATURE = "serving_default"
 OWN_ENTRY = "albert_export"
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A model that was traced and converted, without its weights.
+
+    Attributes:
+        trace: What was traced, and the weights.
+        flatbuffer: What the converter made of it.
+    """
+
+    trace: TFTrace
+    flatbuffer: bytes
+
+
 def emit_tflite(
     model: Any,
     task: Task,
@@ -54,11 +69,13 @@ def emit_tflite(
     *,
     layers: str = "rolled",
     precision: str = "fp32",
+    parts: Sequence[str] = PARTS,
     sizes: Mapping[str, int | None] | None = None,
     calibration: Iterable[Mapping[str, np.ndarray[Any, Any]]] | None = None,
     reader: Reader | None = None,
     vocabulary: Path | None = None,
     metadata: Mapping[str, str] | None = None,
+    traced: Converted | None = None,
     largest: int = LARGEST_FILE,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Emitted:
@@ -70,12 +87,14 @@ def emit_tflite(
         path: The file to make; it must not exist.
         layers: ``rolled`` or ``unrolled``.
         precision: ``fp32``, ``fp16`` (weights) or ``int8`` (weights; activations too, at run time or by calibration).
+        parts: What int8 is for, of :data:`albert_export.parts.PARTS`.
         sizes: Fixed size of a dynamic axis; absent or None stays dynamic.
         calibration: With int8: inputs by name, int, of the shapes that ``sizes`` allows; activations are then
             quantised with the ranges they have on these, in place of at run time.
         reader: The program whose form is written; ``layers`` and ``sizes`` are already what it takes.
         vocabulary: SentencePiece model or WordPiece vocabulary to pack behind the model, for TFLite clients.
         metadata: Entries besides tool, version, task, layers and labels.
+        traced: What an earlier call returned for the same model, task, layers and sizes; None traces it.
         largest: Bytes that the file may have, with what is packed.
         progress: Gets a line as each stage begins.
 
@@ -89,13 +108,15 @@ def emit_tflite(
     wanted = dict(sizes or {})
     _check_sequence(wanted.get("sequence"), config)
     files = packed_files(vocabulary, _packed_labels(task, config, reader, progress))
-    progress(f"tracing {task.tensorflow_class}, layers {layers}")
-    traced = trace(model, task, layers=layers, sizes=wanted)
-    progress("converting to TFLite")
-    graph = TFLiteGraph(convert(traced.function))
-    changed = _run_passes(graph, _pipeline(traced, precision, reader, calibration))
+    if traced is None:
+        progress(f"tracing {task.tensorflow_class}, layers {layers}")
+        trace_ = trace(model, task, layers=layers, sizes=wanted)
+        progress("converting to TFLite")
+        traced = Converted(trace_, convert(trace_.function))
+    graph = TFLiteGraph(traced.flatbuffer)
+    changed = _run_passes(graph, _pipeline(traced.trace, precision, parts, reader, calibration))
     check_builtin(graph)
-    _name_tensors(graph, task, config, traced)
+    _name_tensors(graph, task, config, traced.trace)
     _add_metadata(graph, ENTRY, metadata_buffer(task, files, name=f"ALBERT {task.name}", version=__version__))
     _add_metadata(graph, OWN_ENTRY, _own_metadata(task, config, layers, metadata or {}))
     progress(f"writing {path.name}")
@@ -107,8 +128,8 @@ def emit_tflite(
     return Emitted(
         files=(path,),
         opset=None,
-        inputs=tuple(described(spec, config, traced.sizes, "int32") for spec in task.inputs),
-        outputs=tuple(described(spec, config, traced.sizes) for spec in task.outputs),
+        inputs=tuple(described(spec, config, traced.trace.sizes, "int32") for spec in task.inputs),
+        outputs=tuple(described(spec, config, traced.trace.sizes) for spec in task.outputs),
         sharing=sharing,
         versions=_versions(),
         facts={
@@ -119,9 +140,12 @@ def emit_tflite(
             "loops": _loops(config) if layers == "rolled" else [],
             "passes": changed,
             "activations": _activations(precision, calibrated=calibration is not None),
+            **({"quantized": list(parts)} if precision == "int8" else {}),
             "packed_files": [file.name for file in files],
         },
-        traced_sizes={axis: size for axis, size in traced.sizes.items() if size is not None},
+        traced_sizes={axis: size for axis, size in traced.trace.sizes.items() if size is not None},
+        quantized_bytes=quantized_bytes(graph, parts),
+        traced=traced,
     )
 
 
@@ -160,6 +184,7 @@ def _activations(precision: str, *, calibrated: bool) -> str:
 def _pipeline(
     traced: TFTrace,
     precision: str,
+    parts: Sequence[str],
     reader: Reader | None,
     calibration: Iterable[Mapping[str, np.ndarray[Any, Any]]] | None,
 ) -> list[tuple[str, Pass]]:
@@ -175,9 +200,9 @@ def _pipeline(
         passes.append(("halve_weights", lambda graph: halve_weights(graph, gather_halves=not old)))
     elif precision == "int8" and calibration is not None:
         feeds = calibration
-        passes.append(("quantize_layers", lambda graph: quantize_layers(graph, feeds, per_row=not old)))
+        passes.append(("quantize_layers", lambda graph: quantize_layers(graph, feeds, parts, per_row=not old)))
     elif precision == "int8":
-        passes.append(("quantize_weights", lambda graph: quantize_weights(graph, per_row=not old)))
+        passes.append(("quantize_weights", lambda graph: quantize_weights(graph, parts, per_row=not old)))
     elif precision != "fp32":
         raise ExportError("TFLite's precision must be fp32, fp16 or int8", received=precision)
     # Last: what the others left behind.

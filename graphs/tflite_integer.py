@@ -9,7 +9,7 @@ weights and float32 results, so that an output keeps its resolution.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from albert_export.graphs.tflite_calibration import Feed, Place, ranges
 from albert_export.graphs.tflite_graph import Operators, Subgraph, TFLiteGraph, Types, schema
 from albert_export.graphs.tflite_passes import DENSE_VERSION, drop_unused
 from albert_export.graphs.tflite_quantization import DENSE_PER_ROW_VERSION, parameters, quantizable, quantize_weights
+from albert_export.parts import PARTS
 
 #: Part of the name of every weight of a layer.
 LAYERS = "encoder.albert_layer_groups."
@@ -30,27 +31,28 @@ _DEQUANTIZE_VERSION = 2
 Groups = dict[Place, Place]
 
 
-def quantize_layers(graph: TFLiteGraph, feeds: Iterable[Feed], *, per_row: bool) -> bool:
+def quantize_layers(graph: TFLiteGraph, feeds: Iterable[Feed], parts: Sequence[str] = PARTS, *, per_row: bool) -> bool:
     """Write the layers in integers, and all other matrices as :func:`.quantize_weights` does.
 
     Args:
         graph: A float32 graph with its dense layers written as FULLY_CONNECTED and GELU as one operator.
         feeds: Calibration inputs.
+        parts: What becomes integers, of :data:`albert_export.parts.PARTS`; the rest stays as it is.
         per_row: A scale for each output of a dense layer, or one for all.
     """
-    chosen = quantizable(graph)
+    chosen = quantizable(graph, parts)
     integer = [item for item in _numbered(graph) if _computes(graph, *item, chosen)]
     groups = _groups(graph, integer)
     moved = {(number, operator.outputs[0]) for number, operator in integer if _moves(graph, operator)}
-    found = ranges(graph, sorted(groups.keys() - moved), feeds)
+    found = ranges(graph, sorted(groups.keys() - moved), feeds) if groups else {}  # embeddings alone compute in floats
     merged: defaultdict[Place, list[tuple[float, float]]] = defaultdict(list)
     for place, span in found.items():
         merged[groups[place]].append(span)
     spans = {root: (min(low for low, _ in all_), max(high for _, high in all_)) for root, all_ in merged.items()}
-    quantize_weights(graph, per_row=per_row)
+    quantize_weights(graph, parts, per_row=per_row)
     _Rewriter(graph, groups, {root: activation_parameters(*span) for root, span in spans.items()}, per_row).run(integer)
     drop_unused(graph)  # the biases in float32, and what nothing reads as floats any more
-    return bool(integer)
+    return bool(chosen)
 
 
 def activation_parameters(low: float, high: float) -> tuple[float, int]:

@@ -5,13 +5,14 @@ What is stored in lower precision are the matrices; vectors (biases, normalisati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from albert_export.graphs.tflite_graph import Operators, StoredWeight, Subgraph, TFLiteGraph, Types, schema
+from albert_export.parts import PARTS, part_of
 
 #: FULLY_CONNECTED with int8 weights and float activations: with a scale a row, and with one for all.
 DENSE_PER_ROW_VERSION = 12
@@ -22,6 +23,9 @@ _DEQUANTIZE_INT8_VERSION = 2
 _GATHER_FLOAT16_VERSION = 5
 _GATHER_INT8_VERSION = 2
 _LOOKUP_PER_ROW_VERSION = 4
+
+#: What tables of positions and segments go with, which are no part by themselves.
+_TABLES = "embeddings"
 
 
 def halve_weights(graph: TFLiteGraph, *, gather_halves: bool) -> bool:
@@ -52,15 +56,16 @@ def halve_weights(graph: TFLiteGraph, *, gather_halves: bool) -> bool:
     return bool(chosen)
 
 
-def quantize_weights(graph: TFLiteGraph, *, per_row: bool) -> bool:
+def quantize_weights(graph: TFLiteGraph, parts: Sequence[str] = PARTS, *, per_row: bool) -> bool:
     """Store the matrices of dense layers and embeddings in int8; activations are quantised at run time.
 
     Args:
         graph: A float32 graph with its dense layers written as FULLY_CONNECTED.
+        parts: Whose matrices, of :data:`albert_export.parts.PARTS`.
         per_row: A scale for each output of a dense layer and each row of a table. With False there is one a matrix,
             which is all that older interpreters know.
     """
-    chosen = quantizable(graph)
+    chosen = quantizable(graph, parts)
     for buffer in chosen:
         graph.weights[buffer] = graph.weights[buffer].quantized(per_row=per_row)
     for subgraph, index in _tensors_of(graph, chosen):
@@ -80,9 +85,9 @@ def quantize_weights(graph: TFLiteGraph, *, per_row: bool) -> bool:
     return bool(chosen)
 
 
-def quantizable(graph: TFLiteGraph) -> set[int]:
-    """Return the buffers of matrices that only dense layers and look-ups of rows read."""
-    chosen = {buffer for buffer, weight in graph.weights.items() if len(weight.shape) == 2}
+def quantizable(graph: TFLiteGraph, parts: Sequence[str] = PARTS) -> set[int]:
+    """Return the buffers of the parts' matrices that only dense layers and look-ups of rows read."""
+    chosen = {buffer for buffer, weight in graph.weights.items() if len(weight.shape) == 2 and _part(weight) in parts}
     for subgraph, operator in graph.walk():
         for place, index in enumerate(operator.inputs):
             if subgraph.weight(index) is None:
@@ -93,6 +98,21 @@ def quantizable(graph: TFLiteGraph) -> set[int]:
             if not dense and not rows:
                 chosen.discard(subgraph.tensor(index).buffer)
     return chosen
+
+
+def quantized_bytes(graph: TFLiteGraph, parts: Sequence[str]) -> dict[str, int]:
+    """Return the bytes that each part's int8 matrices take in float32; without parts that have none."""
+    sizes = {
+        part: sum(
+            4 * weight.nbytes for weight in graph.weights.values() if weight.dtype == "int8" and _part(weight) == part
+        )
+        for part in parts
+    }
+    return {part: size for part, size in sizes.items() if size}
+
+
+def _part(weight: StoredWeight) -> str:
+    return part_of(weight.name) or _TABLES
 
 
 def parameters(scales: np.ndarray[Any, Any], zero_point: int = 0) -> Any:

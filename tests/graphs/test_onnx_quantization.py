@@ -107,6 +107,26 @@ def zero_points(path: Path) -> list[onnx.NodeProto]:
     return [node for node in nodes if node.output[0] in read]
 
 
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_what_was_traced_once_serves_every_choice_of_parts(tmp_path, precision):
+    task = get_task("mlm")
+    model = tiny_model(task)
+    whole = emit_onnx(model, task, tmp_path / "whole.onnx", precision=precision)
+    # A word embedding that is tied to the decoder is stored once; an answer with few outputs is not quantised.
+    assert whole.quantized_bytes == {
+        "embeddings": 4 * (200 * 16 + 16 * 32),
+        "attention": 4 * 4 * 32 * 32,
+        "ffn": 4 * 2 * 32 * 64,
+        "head": 4 * 16 * 32,
+    }
+    for part in PARTS:
+        path, again = tmp_path / f"{part}.onnx", tmp_path / f"{part}-again.onnx"
+        made = emit_onnx(model, task, path, precision=precision, parts=[part], traced=whole.traced)
+        emit_onnx(model, task, again, precision=precision, parts=[part])
+        assert path.read_bytes() == again.read_bytes()
+        assert made.quantized_bytes == {part: whole.quantized_bytes[part]}
+
+
 def test_unrolled_layers_read_the_same_weights(tmp_path):
     path, rolled = tmp_path / "model.onnx", tmp_path / "rolled.onnx"
     task, model, written = emitted(path, layers="unrolled")

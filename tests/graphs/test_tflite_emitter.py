@@ -16,6 +16,7 @@ from albert_export.errors import ExportError
 from albert_export.graphs import tflite_emitter
 from albert_export.graphs.tflite_emitter import emit_tflite
 from albert_export.graphs.tflite_graph import Operators, TFLiteGraph, Types
+from albert_export.parts import PARTS
 from albert_export.readers import TASK_LIBRARY
 from albert_export.tasks import TASKS, get_task
 from tests.graphs.noise import signal_to_noise
@@ -157,6 +158,27 @@ def test_lower_precisions_come_near(model, calibration, precision, calibrated, l
     assert ("QUANTIZE" in emitted.facts["operators"]) == bool(calibrated)
     alone = {name: array[1:] for name, array in feed.items()}
     np.testing.assert_allclose(litert_outputs(path, alone)[0], litert_outputs(path, feed)[0][1:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_parts_that_are_left_out_keep_their_weights_and_their_numbers(model, calibration, calibrated, tmp_path):
+    given = calibration if calibrated else None
+    feed = inputs(QA, 2, 1, 16)
+    expected = eager_outputs(model, QA, feed)
+    whole = emit_tflite(model, QA, tmp_path / "whole.tflite", precision="int8", calibration=given)
+    assert list(whole.quantized_bytes) == list(PARTS)
+    nearest = signal_to_noise(litert_outputs(tmp_path / "whole.tflite", feed), expected)
+    for part in PARTS:
+        path = tmp_path / f"{part}.tflite"
+        made = emit_tflite(model, QA, path, precision="int8", calibration=given, parts=[part], traced=whole.traced)
+        again = emit_tflite(model, QA, tmp_path / "again", precision="int8", calibration=given, parts=[part])
+        assert path.read_bytes() == (tmp_path / "again").read_bytes(), "what was traced once serves again"
+        (tmp_path / "again").unlink()
+        assert made.facts["quantized"] == [part]
+        assert made.quantized_bytes == again.quantized_bytes == {part: whole.quantized_bytes[part]}
+        saved = made.sharing.unique_parameter_bytes - made.sharing.stored_weight_bytes
+        assert 0.5 * whole.quantized_bytes[part] < saved < whole.quantized_bytes[part]
+        assert signal_to_noise(litert_outputs(path, feed), expected) > nearest - 1
 
 
 def test_int8_files_take_a_quarter_and_keep_a_tied_decoder_once(tmp_path):
