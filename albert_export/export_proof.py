@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from albert_export.bundle import Artifact, BundleWriter
 from albert_export.checkpoints import Checkpoint
-from albert_export.errors import ParityError
-from albert_export.targets import FRAMEWORKS
+from albert_export.errors import InputError, ParityError
+from albert_export.targets import FRAMEWORKS, Target
 
 if TYPE_CHECKING:
     from albert_export.parity import ParityReport
+    from albert_export.parity.data_check import EagerScores
+    from albert_export.parity.metrics import MetricResult
 
 
 def remove_reports(writer: BundleWriter) -> None:
@@ -25,44 +27,95 @@ def remove_reports(writer: BundleWriter) -> None:
         writer.remove(name)
 
 
-def prove(
-    writer: BundleWriter,
-    artifact: Artifact,
-    checkpoint: Checkpoint,
-    *,
-    allow_random_head: bool,
-    say: Callable[[str], None],
-    data: str | os.PathLike[str] | None,
-    max_drop: float | None,
-) -> None:
-    """Compare the new artifact, and the older ones of its target, with the eager model; write reports and verdicts.
+class Proof:
+    """Proves artifacts of a bundle that is being written.
 
-    Raises:
-        ParityError: One of them differs; the bundle that would have been written lies in ``OUT.rejected``.
+    Args:
+        writer: The bundle.
+        checkpoint: Where its weights come from.
+        target: Whose artifacts are proven: a new one, and those of the old bundle beside it.
+        allow_random_head: Whether a head that the checkpoint lacks is filled as the export filled it.
+        data: Texts with the right answers; see :func:`albert_export.check_parity`.
+        max_drop: The largest drop of a metric that passes; see there.
+        say: Gets a line now and then.
     """
-    from albert_export.parity import check_parity, write_reports
 
-    say(f"parity: {artifact.file} against the eager model in float64")
-    candidate = writer.candidate()
-    older = [each.file for each in candidate.manifest.artifacts if each.target == artifact.target]
-    older.remove(artifact.file)
-    if older:
-        say(f"parity: with it again {', '.join(older)}, which the bundle holds already")
-    report: ParityReport = check_parity(
-        candidate,
-        model=checkpoint,
-        targets=[artifact.target],
-        allow_random_head=allow_random_head,
-        data=data,
-        max_drop=max_drop,
-        progress=say,
-    )
-    write_reports(report, writer.directory)
-    for proven in writer.candidate().manifest.artifacts:
-        if proven.target == artifact.target:
-            writer.put_artifact(dataclasses.replace(proven, parity=report.for_artifact(proven.file)))
-    if not report.ok:
-        raise _miss(report, artifact.file, writer.reject())
+    def __init__(
+        self,
+        writer: BundleWriter,
+        checkpoint: Checkpoint,
+        target: Target,
+        *,
+        allow_random_head: bool,
+        data: str | os.PathLike[str] | None,
+        max_drop: float | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self._writer = writer
+        self._checkpoint = checkpoint
+        self._target = target
+        self._allow_random_head = allow_random_head
+        self._data = data
+        self._max_drop = max_drop
+        self._say = say
+        self._eager_scores: EagerScores = {}
+
+    def of(self, file: str) -> ParityReport:
+        """Compare the new artifact, and the older ones, with the eager model; write reports and verdicts."""
+        from albert_export.parity import check_parity
+
+        self._say(f"parity: {file} against the eager model in float64")
+        candidate = self._writer.candidate()
+        older = [each.file for each in candidate.manifest.artifacts if each.target == self._target.name]
+        older.remove(file)
+        if older:
+            self._say(f"parity: with it again {', '.join(older)}, which the bundle holds already")
+        report = check_parity(
+            candidate,
+            model=self._checkpoint,
+            targets=[self._target.name],
+            allow_random_head=self._allow_random_head,
+            data=self._data,
+            max_drop=self._max_drop,
+            eager_scores=self._eager_scores,
+            progress=self._say,
+        )
+        self.record(report)
+        return report
+
+    def record(self, report: ParityReport) -> None:
+        """Write a report on the bundle as it is now, and its verdicts."""
+        from albert_export.parity import write_reports
+
+        write_reports(report, self._writer.directory)
+        for proven in self._writer.candidate().manifest.artifacts:
+            if proven.target == self._target.name:
+                self._writer.put_artifact(dataclasses.replace(proven, parity=report.for_artifact(proven.file)))
+
+    def measure(self, artifact: Artifact) -> tuple[MetricResult, ...]:
+        """Return the metrics of an artifact of the bundle, whose first form :meth:`of` has measured on the same data.
+
+        Raises:
+            BundleError: The artifact computes numbers that are not finite.
+        """
+        from albert_export.parity.data import choose_data
+        from albert_export.parity.metrics import allowed_drop, compare, score
+        from albert_export.runtimes import load
+        from albert_export.tokenization import load_tokenizer
+
+        candidate = self._writer.candidate()
+        data = choose_data(self._data, self._checkpoint.source, candidate.task)
+        before = self._eager_scores[artifact.shapes.get("sequence")]
+        assert data is not None, "metrics were measured"
+        assert not isinstance(before, InputError), "metrics were measured"
+        tokenizer = load_tokenizer(candidate.path, config=candidate.config)
+        with load(candidate, file=artifact.file) as runtime:
+            after = score(runtime, tokenizer, data)
+        return compare(before, after, allowed_drop(artifact.precision, self._max_drop))
+
+    def miss(self, report: ParityReport, file: str) -> ParityError:
+        """Put the bundle that would have been written into ``OUT.rejected``, and return the error."""
+        return _miss(report, file, self._writer.reject())
 
 
 def _miss(report: ParityReport, new: str, rejected: Path) -> ParityError:

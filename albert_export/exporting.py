@@ -8,9 +8,10 @@ from typing import Any
 
 from albert_export import _interrupts
 from albert_export._imports import resolve
-from albert_export.bundle import Artifact, Bundle, BundleWriter
-from albert_export.bundle.filesystem import link_or_copy
+from albert_export.artifact_making import ArtifactMaker
+from albert_export.bundle import Bundle, BundleWriter
 from albert_export.checkpoints import Checkpoint, check_finite, open_checkpoint
+from albert_export.choosing_parts import leave_costly_parts
 from albert_export.export_files import put_shared_files, vocabulary_for
 from albert_export.export_options import (
     check_by_part,
@@ -21,7 +22,7 @@ from albert_export.export_options import (
     own_options,
     texts_to_calibrate_on,
 )
-from albert_export.export_proof import prove, remove_reports
+from albert_export.export_proof import Proof, remove_reports
 from albert_export.parts import check_parts
 from albert_export.readers import Reader, choose_reader, reader_layers, reader_sizes
 from albert_export.targets import FRAMEWORKS, PRECISIONS, check_precision, check_target_opset, get_target
@@ -80,7 +81,8 @@ def export(
         calibrate: Text file with one sentence a line, or ``builtin``: int8 activations get the fixed ranges that these
             texts show; None leaves them to be measured in each run.
         quantize: Parts of the model that get the integers of ``precision``, of ``embeddings``, ``attention``, ``ffn``
-            and ``head``: a sequence, or a string with commas between; the others stay as they are. None for all.
+            and ``head``: a sequence, or a string with commas between; the others stay as they are, and no others do.
+            None for all, but those that cost more of the task's metric than ``max_drop`` allows.
         tokens: ``packed`` leaves padding out of all that is computed token by token, so that a batch of mixed lengths
             costs its real tokens; outputs keep their shapes and repeat, at padding, the last real token before it.
             ``padded`` computes padding as any token; None for the target's default.
@@ -92,7 +94,9 @@ def export(
         parity: Whether to compare the artifact with the eager model before it is accepted.
         data: Texts with the right answers on which parity measures the task's metrics; see
             :func:`albert_export.check_parity`.
-        max_drop: The largest drop of a metric that parity passes, in points; see there.
+        max_drop: The largest drop of a metric that parity passes, in points; see there. Where int8 or int4 costs
+            more, parts are left in float32 until it does not, those with the fewest bytes first; ``progress`` and the
+            artifact's facts tell which. Where none helps, the export fails.
         allow_random_head: Whether a head that the checkpoint lacks may be filled freshly.
         revision: Branch, tag or commit of a hub repository.
         cache_dir: Where downloads are kept.
@@ -144,9 +148,10 @@ def export(
         batch, sequence = reader_sizes(reader, task_row.name, batch=batch, sequence=sequence, longest=longest)
     sizes = fixed_sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
     check_finite(checkpoint, task_row)
-    emit = resolve(target_row.emitter)
+    # What is not installed shows before anything is written.
+    resolve(target_row.emitter)
     framework = FRAMEWORKS[target_row.framework]
-    load_eager = resolve(f"{framework.module}:load_eager")  # the framework itself is wanted from here on only
+    resolve(f"{framework.module}:load_eager")
 
     if parity:
         from albert_export.parity.needs import check_needs
@@ -162,62 +167,41 @@ def export(
             options["calibration"] = inputs_to_calibrate_on(texts, tokenizer, task_row, sizes, say)
         if reader is not None:
             options |= {"reader": reader, "vocabulary": vocabulary_for(writer.directory, reader)}
-        eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
-        if fresh:
-            say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
         other_tokens = "" if tokens == target_row.tokens[0] else tokens
-        form = _form(precision, layers, other_tokens, sizes, texts is not None, reader, embed_weights)
-        file = target_row.place.format(form=form)
-        emitted = emit(
-            eager,
+        maker = ArtifactMaker(
+            writer,
+            checkpoint,
+            target_row,
             task_row,
-            writer.path_for_new_file(file),
+            form=_form(precision, layers, other_tokens, sizes, texts is not None, reader, embed_weights),
             precision=precision,
             layers=layers,
             sizes=sizes,
-            metadata={"checkpoint": checkpoint.source.name, "checkpoint_sha256": checkpoint.source.sha256},
-            progress=say,
-            **options,
-        )
-        # Parity loads the model again, in double precision, from the checkpoint.
-        del eager
-        paths = [*emitted.files]
-        if form in target_row.second_names:
-            second = writer.path_for_new_file(target_row.place.format(form=target_row.second_names[form]))
-            link_or_copy(paths[0], second)
-            paths.append(second)
-        artifact = Artifact(
-            target=target_row.name,
-            precision=precision,
-            layers=layers,
-            file=file,
-            files=tuple(writer.settle(path.relative_to(writer.directory).as_posix()) for path in paths),
-            shapes=sizes,
-            opset=emitted.opset,
-            inputs=emitted.inputs,
-            outputs=emitted.outputs,
-            sharing=emitted.sharing.to_dict(),
-            versions=emitted.versions,
+            allow_random_head=allow_random_head,
+            options=options,
             facts={
-                **emitted.facts,
-                "fresh_weights": fresh,
-                "traced_sizes": emitted.traced_sizes,
                 **({"calibration_texts": len(texts)} if texts is not None else {}),
                 **({"compat": reader.name} if reader is not None else {}),
             },
+            say=say,
         )
-        writer.put_artifact(artifact)
+        file = maker.make().file
         remove_reports(writer)
         if parity:
-            prove(
+            proof = Proof(
                 writer,
-                artifact,
                 checkpoint,
+                target_row,
                 allow_random_head=allow_random_head,
-                say=say,
                 data=data,
                 max_drop=max_drop,
+                say=say,
             )
+            report = proof.of(file)
+            if not report.ok and quantize is None:
+                report = leave_costly_parts(maker, proof, report, file)
+            if not report.ok:
+                raise proof.miss(report, file)
         say("writing the bundle")
         _interrupts.check()
         return writer.commit()

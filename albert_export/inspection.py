@@ -9,6 +9,7 @@ from typing import Any
 
 from albert_export._text import human_size, table
 from albert_export.bundle import Artifact, Bundle
+from albert_export.parts import LEFT, told_left
 
 
 def inspect_bundle(bundle: Bundle, *, verified: bool = True) -> dict[str, Any]:
@@ -159,6 +160,8 @@ def _render_artifact(artifact: Mapping[str, Any]) -> Iterator[str]:
             for record in beside
         )
         yield from _wrapped(listed, "  with     ", "           ")
+    if LEFT in artifact["facts"]:
+        yield f"  parts    {told_left(artifact['facts'][LEFT], artifact['precision'])}"
     fresh = artifact["facts"].get("fresh_weights")
     if fresh:
         yield f"  RANDOM   {random_weights_notice(fresh)}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from albert_export.errors import InputError, UnknownNameError
 
@@ -17,6 +18,9 @@ _NAMES: dict[str, str] = {
 
 #: The parts in the order of the model. A decoder that is tied to the word embeddings goes with them.
 PARTS: tuple[str, ...] = tuple(_NAMES)
+
+#: What an artifact's facts call the parts that its integers left out because they cost too much.
+LEFT = "left_in_fp32"
 
 
 def part_of(name: str) -> str | None:
@@ -50,3 +54,17 @@ def check_parts(chosen: str | Sequence[str] | None) -> tuple[str, ...]:
     if not names:
         raise InputError("there must be a part to quantise", received="none", fix=f"choose from {', '.join(PARTS)}")
     return tuple(part for part in PARTS if part in names)
+
+
+def told_left(fact: Mapping[str, Any], precision: str) -> str:
+    """Return in one line what an export left in fp32, and why.
+
+    Args:
+        fact: What stands at :data:`LEFT`: ``parts``, ``metric``, its ``drop`` with all parts in ``precision`` and
+            ``max_drop``, in points.
+        precision: Of the artifact.
+    """
+    return (
+        f"left in fp32: {', '.join(fact['parts'])} ({precision} dropped {fact['metric']} by {fact['drop']:.2f} points, "
+        f"{fact['max_drop']:.2f} allowed)"
+    )

@@ -148,7 +148,10 @@ def _calibrate_option(target: Target) -> list[_Option]:
 def _quantize_option(target: Target) -> list[_Option]:
     if not target.by_part:
         return []
-    text = f"With {' or '.join(target.by_part)}: the parts it is for, of {', '.join(PARTS)}; all by default."
+    text = (
+        f"With {' or '.join(target.by_part)}: the parts it is for, of {', '.join(PARTS)}; all by default, but those "
+        "that cost more of a metric than --max-drop allows."
+    )
     return [click.option("--quantize", metavar="PART,…", help=text)]
 
 

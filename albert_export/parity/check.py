@@ -23,7 +23,7 @@ from albert_export.parity.checks import Measured, choose_case, repeated, row_alo
 from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
 from albert_export.parity.criteria import Pool, criterion_for
 from albert_export.parity.data import NO_DATA, check_drop, choose_data
-from albert_export.parity.data_check import SECONDS_BETWEEN_LINES, DataCheck
+from albert_export.parity.data_check import SECONDS_BETWEEN_LINES, DataCheck, EagerScores
 from albert_export.parity.explain import explain_miss
 from albert_export.parity.needs import check_needs
 from albert_export.parity.oracle import TRUTH, Oracle
@@ -66,6 +66,7 @@ def check_parity(
     allow_random_head: bool | None = None,
     data: str | os.PathLike[str] | None = None,
     max_drop: float | None = None,
+    eager_scores: EagerScores | None = None,
     explain: bool = False,
     device: str = "auto",
     threads: int | None = None,
@@ -94,6 +95,8 @@ def check_parity(
             on, and ``held-out`` is taken for such a model when this is left out.
         max_drop: The largest drop of a metric that passes, in points; None for 0 in full precision and 0.5 in lower
             ones.
+        eager_scores: For several calls on one checkpoint and the same data: a dictionary, empty at first, that keeps
+            what the eager model makes of them.
         explain: Whether to look, on a miss, for the first layer that diverges.
         device: Device that the artifacts run on.
         threads: Threads of one run; None for one on each processor.
@@ -140,7 +143,7 @@ def check_parity(
     traced = [get_target(artifact.target).framework for artifact in artifacts]
     oracle = Oracle(checkpoint, opened.task, frameworks=[*traced, *further], allow_random_head=allow_random_head)
     say = progress or _silent
-    metrics = None if dataset is None else DataCheck(dataset, oracle, tokenizer, max_drop, say)
+    metrics = None if dataset is None else DataCheck(dataset, oracle, tokenizer, max_drop, say, eager_scores)
     if metrics is not None:  # before the cases, so that a line which is not in the task's form shows at once
         for artifact in artifacts:
             metrics.prepare(artifact.shapes.get("sequence"))

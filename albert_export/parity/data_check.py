@@ -19,6 +19,10 @@ from albert_export.runtimes import Runtime
 #: Between lines of progress.
 SECONDS_BETWEEN_LINES = 5.0
 
+#: Sequence length that an artifact fixes, or None -> what the eager model makes of texts cut to it, or why data that
+#: nobody asked for cannot be cut to it.
+EagerScores = dict[int | None, Scores | InputError]
+
 
 class DataCheck:
     """The data of one parity run.
@@ -29,18 +33,24 @@ class DataCheck:
         tokenizer: Tokenizer of the bundle.
         max_drop: The largest drop that passes, in points, or None for that of the precision.
         say: Gets a line now and then.
+        eager_scores: What the eager model makes of the data, as far as that is known; what is found out is added.
     """
 
     def __init__(
-        self, data: Dataset, oracle: Oracle, tokenizer: Any, max_drop: float | None, say: Callable[[str], None]
+        self,
+        data: Dataset,
+        oracle: Oracle,
+        tokenizer: Any,
+        max_drop: float | None,
+        say: Callable[[str], None],
+        eager_scores: EagerScores | None = None,
     ) -> None:
         self._data = data
         self._oracle = oracle
         self._tokenizer = tokenizer
         self._max_drop = max_drop
         self._say = say
-        #: Sequence length that an artifact fixes -> what the eager model makes of texts cut to it.
-        self._before: dict[int | None, Scores | InputError] = {}
+        self._before: EagerScores = {} if eager_scores is None else eager_scores
 
     def add(self, result: ArtifactResult, runtime: Runtime) -> ArtifactResult:
         """Return the verdict on an artifact with its metrics.
