@@ -16,8 +16,10 @@ from albert_export.cli.options import (
     json_option,
     names_in,
     quiet_option,
+    task_names,
 )
 from albert_export.cli.output import print_json, progress
+from albert_export.cli.self_test import check_use, run_self_test
 from albert_export.errors import UnknownNameError
 from albert_export.targets import FRAMEWORKS, TARGETS
 
@@ -64,9 +66,10 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
         "albert-export parity qa/ --explain                       # on a miss: the first layer that diverges",
         "albert-export parity qa/ --model albert-qa/ --data dev.jsonl --max-drop 0.5   # exact match and F1 too",
         "albert-export parity qa/ --model albert-qa/ --json | jq .ok",
+        "albert-export parity --self-test                         # are mistakes caught, for every target?",
     ),
 )
-@click.argument("bundle", metavar="DIR", type=DIRECTORY)
+@click.argument("bundle", metavar="DIR", type=DIRECTORY, required=False)
 @click.option(
     "--model",
     shell_complete=complete_checkpoint,
@@ -101,6 +104,18 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
 )
 @data_options
 @click.option("--explain", is_flag=True, help="On a miss, name the first layer and output that diverge.")
+@click.option(
+    "--self-test",
+    "as_self_test",
+    is_flag=True,
+    help="Export the model again with one thing wrong, for each of seven mistakes, and see whether parity catches it: "
+    "in the forms of the artifacts in DIR, or without DIR in fp32 for every target.",
+)
+@click.option(
+    "--task",
+    shell_complete=completing(task_names),
+    help="With --self-test and without DIR: the head, question-answering by default.",
+)
 @click.option("--device", default="auto", show_default=True, help="Device that the artifacts run on.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random cases.")
 @checkpoint_options
@@ -109,7 +124,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
 @click.pass_context
 def parity_command(
     ctx: click.Context,
-    bundle: Path,
+    bundle: Path | None,
     model: str | None,
     targets: str,
     frameworks: str,
@@ -118,6 +133,8 @@ def parity_command(
     data: str | None,
     max_drop: float | None,
     explain: bool,
+    as_self_test: bool,
+    task: str | None,
     device: str,
     seed: int,
     revision: str | None,
@@ -133,11 +150,18 @@ def parity_command(
     from albert_export.bundle import Bundle
     from albert_export.parity import check_parity, record_parity, write_reports
 
+    chosen = names_in(targets) if targets != "all" else "all"
+    check_use(ctx, asked=as_self_test)
+    if as_self_test:
+        source = {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only}
+        options = {"model": model, "task": task, "targets": chosen, "device": device, "seed": seed, **source}
+        run_self_test(ctx, bundle, as_json=as_json, say=progress(quiet), **options)
+    assert bundle is not None, "check_use looked"
     opened = Bundle.open(bundle)
     report = check_parity(
         opened,
         model=model,
-        targets=names_in(targets) if targets != "all" else "all",
+        targets=chosen,
         frameworks=names_in(frameworks),
         revision=revision,
         cache_dir=cache_dir,

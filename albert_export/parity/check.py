@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from albert_export._imports import resolve
 from albert_export._machine import describe_machine
 from albert_export._version import __version__
 from albert_export.bundle import Artifact, Bundle
@@ -26,6 +25,7 @@ from albert_export.parity.data import NO_DATA, check_drop, choose_data
 from albert_export.parity.data_check import SECONDS_BETWEEN_LINES, DataCheck, EagerScores
 from albert_export.parity.explain import explain_miss
 from albert_export.parity.needs import check_needs
+from albert_export.parity.opening import ChangeInputs, open_artifact
 from albert_export.parity.oracle import TRUTH, Oracle
 from albert_export.parity.packed_padding import is_packed
 from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
@@ -71,6 +71,7 @@ def check_parity(
     device: str = "auto",
     threads: int | None = None,
     seed: int = 0,
+    change_inputs: ChangeInputs | None = None,
     progress: Progress | None = None,
 ) -> ParityReport:
     """Run the artifacts of a bundle and the eager model on the same cases, and judge how far they lie apart.
@@ -101,6 +102,8 @@ def check_parity(
         device: Device that the artifacts run on.
         threads: Threads of one run; None for one on each processor.
         seed: Of the random ids.
+        change_inputs: What the artifacts get in place of the inputs that the eager model gets, to see whether that is
+            caught; None for the same inputs.
         progress: Gets a line now and then.
 
     Raises:
@@ -151,7 +154,7 @@ def check_parity(
     def rounded(parts: tuple[str, ...]) -> Oracle:
         return Oracle(checkpoint, opened.task, allow_random_head=bool(allow_random_head), rounded=parts)
 
-    run = _Run(opened, oracle, rounded, tokenizer, device, threads, seed, metrics, explain, say)
+    run = _Run(opened, oracle, rounded, tokenizer, device, threads, seed, change_inputs, metrics, explain, say)
     results = [result for group in _groups(artifacts) for result in run.check(group)]
     return ParityReport(
         task=opened.task.name,
@@ -182,6 +185,7 @@ class _Run:
         device: str,
         threads: int | None,
         seed: int,
+        change_inputs: ChangeInputs | None,
         metrics: DataCheck | None,
         explain: bool,
         say: Progress,
@@ -193,6 +197,7 @@ class _Run:
         self.device = device
         self.threads = threads
         self.seed = seed
+        self.change_inputs = change_inputs
         self.metrics = metrics
         self.explain = explain
         self.say = say
@@ -254,8 +259,8 @@ class _Run:
         return results
 
     def _open(self, artifact: Artifact, **options: Any) -> Runtime:
-        runtime_class: type[Runtime] = resolve(get_target(artifact.target).runtime)
-        return runtime_class.open(self.bundle, artifact, device=self.device, threads=self.threads, **options)
+        options |= {"device": self.device, "threads": self.threads, "change_inputs": self.change_inputs}
+        return open_artifact(self.bundle, artifact, **options)
 
     def _for_texts(self, artifact: Artifact, runtime: Runtime, stack: ExitStack) -> Runtime:
         """Return the runtime for many texts: one that compiles every new shape is opened again, with few shapes."""
