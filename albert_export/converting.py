@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from albert_export._imports import require
-from albert_export.bundle.filesystem import missing_parents, remove_empty, sync_tree
+from albert_export.bundle.filesystem import taking_place
 from albert_export.checkpoints import Checkpoint, find_vocabularies, open_checkpoint
 from albert_export.checkpoints.contents import Contents, contents_of
 from albert_export.checkpoints.formats import FORMATS, Format, get_format
@@ -129,7 +127,7 @@ def convert(
             "value exactly"
         )
     config = _config(contents, target)
-    with _taking_place(directory) as unfinished:
+    with told_plainly(directory), taking_place(directory) as unfinished:
         say(f"writing {target.file}")
         target.write(contents, unfinished, MAX_SHARD_BYTES if max_shard_size is None else max_shard_size)
         config.save_pretrained(unfinished)
@@ -229,22 +227,3 @@ def _free(dst: str | os.PathLike[str]) -> Path:
             fix="choose another, or empty it",
         )
     return directory
-
-
-@contextmanager
-def _taking_place(directory: Path) -> Iterator[Path]:
-    """Yield a directory beside ``directory`` that takes its place at the end, and vanishes when the block fails."""
-    made = missing_parents(directory)
-    unfinished = directory.with_name(f".{directory.name}.{secrets.token_hex(8)}.tmp")
-    with told_plainly(directory):
-        try:
-            unfinished.mkdir(parents=True)
-            yield unfinished
-            sync_tree(unfinished, already_there=set())
-            if os.name == "nt" and directory.exists():
-                directory.rmdir()  # elsewhere a directory takes the place of an empty one by itself
-            unfinished.replace(directory)
-        except BaseException:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            remove_empty(made)
-            raise

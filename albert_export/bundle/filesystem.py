@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -159,6 +160,28 @@ def sync_tree(root: Path, *, already_there: set[str]) -> None:
             sync_file(Path(entry.path))
     for directory in reversed(directories):
         sync_directory(directory)
+
+
+@contextmanager
+def taking_place(directory: Path) -> Iterator[Path]:
+    """Yield a directory beside ``directory`` that takes its place at the end, and vanishes when the block fails.
+
+    Args:
+        directory: Where it will be: absent, or an empty directory. Missing parents are made.
+    """
+    made = missing_parents(directory)
+    unfinished = directory.with_name(f".{directory.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        sync_tree(unfinished, already_there=set())
+        if os.name == "nt" and directory.exists():
+            directory.rmdir()  # elsewhere a directory takes the place of an empty one by itself
+        unfinished.replace(directory)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        remove_empty(made)
+        raise
 
 
 def remove_tree(path: Path) -> None:

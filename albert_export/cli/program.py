@@ -30,6 +30,7 @@ from albert_export.cli.bench_command import bench_command
 from albert_export.cli.bundle_commands import inspect_command, parity_command
 from albert_export.cli.convert_command import convert_command
 from albert_export.cli.export_command import EXPORT_COMMANDS
+from albert_export.cli.layout_command import layout_command
 from albert_export.cli.machine_commands import completion_command, doctor_command, targets_command, tasks_command
 from albert_export.cli.options import Command, Group
 from albert_export.cli.run_command import run_command
@@ -181,6 +182,7 @@ for command in (
     parity_command,
     inspect_command,
     bench_command,
+    layout_command,
     convert_command,
     tasks_command,
     targets_command,

@@ -131,6 +131,7 @@ COMMANDS = [
     "parity",
     "inspect",
     "bench",
+    "bundle",
     "convert",
     "tasks",
     "targets",

@@ -26,7 +26,7 @@ STAGES = (
     ("export_options", "export_files", "export_proof", "artifact_making"),
     ("choosing_parts",),
     ("exporting", "converting"),
-    ("inspection", "doctor", "bench", "selftest"),
+    ("inspection", "doctor", "bench", "selftest", "layouts"),
     ("cli",),
 )
 PARTS = {name: (rank, part) for rank, row in enumerate(STAGES) for part in row for name in part.split(" + ")}
