@@ -36,8 +36,8 @@ def leave_costly_parts(maker: ArtifactMaker, proof: Proof, report: ParityReport,
     first = report.artifact(file)
     fallen = [metric for metric in first.metrics if not metric.ok]
     sizes = maker.quantized_bytes or {}
-    others = [result for result in (*report.artifacts, *report.eager) if result is not first]
-    if not fallen or first.faults or not all(result.ok for result in others):
+    others = [result.ok for result in report.artifacts if result is not first] + [eager.ok for eager in report.eager]
+    if not fallen or first.faults or not all(others):
         return report
     worst = max(fallen, key=_excess)
     say, precision = maker.say, maker.precision
