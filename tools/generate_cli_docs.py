@@ -55,7 +55,8 @@ def _options_of_the_heads() -> str:
         "",
         "What `albert-export run DIR -o NAME=VALUE` takes, and what the pipelines take as keyword arguments. Where\n"
         "the model's `config.json` has other values in `task_specific_params` under the name of the head, these are\n"
-        "the defaults (albert-mini: answers of at most 10 tokens).",
+        "the defaults (albert-mini: answers of at most 10 tokens). Those that decide the form of the result are no\n"
+        "model's to set: `top_k`, `aggregation`, `pooling`, `normalize`, `targets`.",
         "",
         "| head | option | default | |",
         "|---|---|---|---|",

@@ -122,8 +122,8 @@ def _figures(metrics: Mapping[str, Any]) -> str:
     told = _paragraph(f"""
 In fp32, on the eager model, through the product's own pipelines, in points of a hundred. *Held-out* texts have names
 that training never saw ({items["held_out"]["items"]} items of each task); those of *new patterns* have sentences or
-questions of a kind that it never saw either ({items["new_patterns"]["items"]}). (Seven of the names, such as Oslo and
-Thomas, stand in one hand-written sentence each, which taught words and no answers.) Both sets are in the package.
+questions of a kind that it never saw either ({items["new_patterns"]["items"]}). (A name that is one
+piece of the vocabulary is in neither set: such pieces stood for other names in training.) Both sets are in the package.
 Beside some figures stands what they are to reach.""")
     missed = misses(metrics["tasks"])
     if missed:
@@ -177,7 +177,8 @@ encoder's, {parameters["all"]:,} are all. The files in the package, held-out set
 {metrics["bytes"] / 1e6:.1f} MB.""")
     course = _paragraph(f"""
 {training["steps"]:,} steps over {training["tokens"] / 1e6:.0f} million tokens took {training["minutes"]:.0f} minutes,
-at {" and ".join(f"{stage['tokens_per_second']:,}" for stage in stages)} tokens a second ({training["machine"]}).""")
+at {" and ".join(f"{stage['tokens_per_second']:,}" for stage in stages)} tokens a second
+({training["machine"]}), text and figures not counted.""")
     return f"""\
 ## How it was made
 

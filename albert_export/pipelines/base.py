@@ -7,6 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from inspect import signature
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
@@ -82,7 +83,9 @@ class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
                 received=self._pad_id,
                 fix="export the bundle again, with the tokenizer that belongs to the checkpoint",
             )
-        self._defaults = own_defaults(runtime.config, self.task, self.options_class)
+        # What a call itself names, such as how many answers, is also what its result is made of: no model's to choose.
+        named = signature(type(self).__call__).parameters
+        self._defaults = own_defaults(runtime.config, self.task, self.options_class, excluded=named)
         # Tokenizers keep their padding and truncation settings as state.
         self._tokenizing = threading.Lock()
 
@@ -115,7 +118,7 @@ class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
         """Make the options of a call.
 
         What is left out is what the model's configuration says of the task in ``task_specific_params``, or the head's
-        default.
+        default; what :meth:`__call__` has a parameter for is the head's in any case.
 
         Raises:
             InputError: An option is unknown, or its value breaks its rule.

@@ -148,20 +148,21 @@ def read_options(kind: type[Options], given: Mapping[str, Any]) -> Options:
     return kind(**given)
 
 
-def own_defaults(config: AlbertConfig, task: str, kind: type[Any]) -> dict[str, Any]:
+def own_defaults(config: AlbertConfig, task: str, kind: type[Any], *, excluded: Collection[str] = ()) -> dict[str, Any]:
     """Return the options that a model's configuration sets for a task, in the field that transformers has for that.
 
     Args:
         config: Its ``task_specific_params`` are task -> names and values; those of other programs are left alone.
         task: The head's name.
         kind: The dataclass of its options.
+        excluded: Options that it does not set.
 
     Raises:
         BundleError: A value breaks its option's rule.
     """
     params = config.extra.get("task_specific_params")
     given = params.get(task) if isinstance(params, Mapping) else None
-    known = {field.name for field in fields(kind)}
+    known = {field.name for field in fields(kind)}.difference(excluded)
     own = {name: value for name, value in given.items() if name in known} if isinstance(given, Mapping) else {}
     try:
         kind(**own)

@@ -285,12 +285,13 @@ def test_closing_closes_the_runtime(tokenizer: AlbertTokenizerFast) -> None:
 
 
 def test_the_models_own_options_are_the_defaults(tokenizer: AlbertTokenizerFast) -> None:
-    params = {"question-answering": {"max_answer_len": 2, "num_beams": 4}, "translation": {"prefix": "x"}}
+    params = {"question-answering": {"max_answer_len": 2, "num_beams": 4, "top_k": 3}, "translation": {"prefix": "x"}}
     qa = pointing(tokenizer, "Ada", "notes", task_specific_params=params)
     own = qa(question="Who?", context=CONTEXT)
     told = pointing(tokenizer, "Ada", "notes")(question="Who?", context=CONTEXT, max_answer_len=2)
     assert own == told != pointing(tokenizer, "Ada", "notes")(question="Who?", context=CONTEXT)
-    assert qa.options() == QuestionAnsweringOptions(max_answer_len=2)
+    assert qa.options() == QuestionAnsweringOptions(max_answer_len=2), "top_k makes a list, which no caller asked for"
+    assert isinstance(own, Answer)
     assert qa.options(max_answer_len=30).max_answer_len == 30, "what a call says comes first"
 
 

@@ -49,6 +49,7 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
     from tools.mini.masking import Masker
     from tools.mini.model import MiniModel, mini_config
     from tools.mini.renaming import Renamer
+    from tools.mini.stages import stage_directories
     from tools.mini.train import save, train
     from tools.mini.worlds.names import listed_and_held_out
 
@@ -80,8 +81,7 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
                 found[f"{task} {split}"] = round(figures(task, pipeline, items)[FIGURE[task]], 1)
         return found
 
-    for stage in stages:
-        directory = run / stage.name
+    for stage, directory in zip(stages, stage_directories(run, stages, shape), strict=True):
         weights = directory / "weights.pt"
         if not weights.exists():
             paths = data.make(work / "data", files, stage.counts, stage.seed)
@@ -141,6 +141,8 @@ def main() -> int:
     counts = parsed_counts(arguments.counts)
     settings = {name: json.loads(value) for name, value in (change.split("=") for change in arguments.set)}
     shape = {name: int(value) for name, value in (change.split("=") for change in arguments.shape)}
+    if unknown := counts.keys() - {key for stage in STAGES for key in stage.counts}:
+        parser.error(f"no stage has items of {', '.join(':'.join(filter(None, key)) for key in sorted(unknown))}")
     stages = [stage.changed(counts, settings) for stage in STAGES]
     run = work / arguments.run
     weights = trained(work, run, stages, shape)

@@ -72,7 +72,7 @@ def plan(
         lengths: Longest row of each item, for each data set.
         rows: Rows of an item, for each data set.
         spells: Part of the training over which each data set is spread, such as (0, 0.5) for the first half.
-        tokens: Most tokens of a batch, padding counted; an item that is longer is a batch of its own.
+        tokens: Most tokens of a batch, padding to its longest row counted; a longer item is a batch of its own.
         chance: Draws the order.
         small: Part of the items, the first ones, that is learnt in batches of half the tokens.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -13,7 +14,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from tools.mini.data import fingerprint, items_of
+from tools.mini.encoding import texts_of
 from tools.mini.evaluation import FIGURE
+from tools.mini.worlds.names import held_out_words
 from tools.mini.writing import held_out_path, read_items, write_items
 
 if TYPE_CHECKING:
@@ -21,17 +24,31 @@ if TYPE_CHECKING:
 
 #: Seed of the held-out sets.
 HELD_OUT_SEED = 2024
+#: Names of each kind that are drawn to learn which there are.
+NAME_DRAWS = 50_000
+_WORD = re.compile(r"[A-Za-z]+")
 #: Split -> items of each task: enough that half a point is five answers, and not one near tie.
 HELD_OUT = {"held_out": 1000, "new_patterns": 300}
 
 
+def known_names(tokenizer: Any) -> set[str]:
+    """Return the held-out names that the vocabulary knows as one piece.
+
+    Such a piece was in no text of its own, but may have stood for another name, or stands in a hand-written sentence:
+    nobody could say that training never saw the name.
+    """
+    return {name for name in held_out_words(NAME_DRAWS, HELD_OUT_SEED) if len(tokenizer.tokenize(name)) == 1}
+
+
 def held_out_items(task: str, split: str, count: int, tokenizer: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield different items of a split; of masked words those that are one piece of the vocabulary."""
+    """Yield different items of a split, without known names; of masked words those that are one piece."""
     seen: set[int] = set()
+    known = known_names(tokenizer)
     for item in items_of(task, split, 4 * count, HELD_OUT_SEED):
         mark = fingerprint(task, item)
         whole = task != "fill-mask" or len(tokenizer.tokenize(item["targets"][0])) == 1
-        if mark not in seen and whole:
+        words = {word for pair in texts_of(task, item) for text in pair if text for word in _WORD.findall(text)}
+        if mark not in seen and whole and not words & known:
             seen.add(mark)
             yield item
         if len(seen) == count:
@@ -65,6 +82,7 @@ def finish(
     from tools.mini.data import tokenizer_in
     from tools.mini.figures import all_figures
     from tools.mini.model import MiniModel, mini_config
+    from tools.mini.stages import stage_directories
     from tools.mini.writing import write_weights
 
     tokenizer = tokenizer_in(vocabulary)
@@ -79,7 +97,7 @@ def finish(
     write_weights(out, model, {})
     figures = all_figures(out)
     write_weights(out, model, figures["tasks"])
-    logs = [read_log(run / stage.name / "log.jsonl") for stage in stages]
+    logs = [read_log(directory / "log.jsonl") for directory in stage_directories(run, stages, shape)]
     log = joined(logs)
     metrics = {
         "model": "albert-mini",

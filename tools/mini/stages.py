@@ -6,8 +6,10 @@ half of those other words in the place of the names (:mod:`tools.mini.renaming`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from tools.mini.data import Counts, Spells
@@ -40,8 +42,8 @@ class Stage:
     spells: Spells = field(default_factory=dict)
 
     def changed(self, counts: Mapping[tuple[str, str | None], int], settings: Mapping[str, Any]) -> Stage:
-        """Return the stage with other numbers of items, of which 0 leaves a set out, and other settings."""
-        kept = {key: count for key, count in {**self.counts, **counts}.items() if count > 0}
+        """Return the stage with other numbers of its items, of which 0 leaves a set out, and other settings."""
+        kept = {key: counts.get(key, count) for key, count in self.counts.items() if counts.get(key, count) > 0}
         return replace(self, counts=kept, training=replace(self.training, **settings))
 
 
@@ -103,3 +105,19 @@ STAGES = (
         Training(peak=4e-4, warmup=100, seed=7, small=0.0, masked=0.1, renamed=0.5, look=500),
     ),
 )
+
+
+def stage_directories(run: Path, stages: Sequence[Stage], shape: Mapping[str, int]) -> list[Path]:
+    """Return the directory of each stage of a run: another one where anything before or in it is told otherwise.
+
+    Args:
+        run: Directory of the run.
+        stages: Its stages, in order.
+        shape: Sizes of the model that are not the usual ones.
+    """
+    directories = []
+    told = repr(sorted(shape.items()))
+    for stage in stages:
+        told = hashlib.blake2b(f"{told} {stage}".encode(), digest_size=4).hexdigest()
+        directories.append(run / f"{stage.name}-{told}")
+    return directories

@@ -26,7 +26,7 @@ class Training:
     """How a model is trained.
 
     Attributes:
-        tokens: Most tokens of a batch, padding counted.
+        tokens: Most tokens of a batch, padding to its longest row counted.
         peak: Highest learning rate.
         warmup: Steps until it is reached.
         clip: Longest gradient.
@@ -98,6 +98,8 @@ def train(
     Returns:
         The log: for every ``training.report`` steps the mean losses, for every look its figures.
     """
+    if training.renamed and renamer is None:
+        raise ValueError("a training with renamed rows takes a renamer; received none")
     count, source = batches(data, masker, training, renamer)
     steps = count if training.steps is None else min(count, training.steps)
     items = sum(map(len, data)) / count

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
+from albert_export.builtin.trained import FILES
 from benchmarks.mini_accuracy import leaks
 from tests.tools.mini.small import SHAPE, tokenizer, vocabulary_directory
 from tools.mini import data
 from tools.mini.curve import draw, joined
+from tools.mini.data import tokenizer_in
 from tools.mini.eager import eager_pipeline, head_weights
+from tools.mini.encoding import texts_of
 from tools.mini.evaluation import FIGURE, figures
 from tools.mini.figures import GATES, baseline_score, misses, parameter_count, pipeline_of
-from tools.mini.finishing import held_out_items, speed
+from tools.mini.finishing import held_out_items, held_out_sets, known_names, speed
 from tools.mini.model import MiniModel, mini_config
-from tools.mini.stages import Stage
+from tools.mini.stages import Stage, stage_directories
 from tools.mini.train import Training
+from tools.mini.worlds.names import is_held_out
 from tools.mini.writing import HEADS, read_items, write_items, write_weights
 
 
@@ -121,6 +127,32 @@ def test_the_picture_shows_a_log(tmp_path):
     assert (tmp_path / "one.png").read_bytes() != (tmp_path / "border.png").read_bytes()
     assert (tmp_path / "one.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert (tmp_path / "one.png").read_bytes() != (tmp_path / "two.png").read_bytes()
+
+
+def test_a_stage_told_otherwise_is_another_one_with_all_that_follow(tmp_path):
+    first, second = Stage("first", 1, {("words", None): 10}, Training()), Stage("second", 2, {}, Training())
+    own = stage_directories(tmp_path, [first, second], {})
+    assert stage_directories(tmp_path, [first, second], {}) == own and len(set(own)) == 2
+    other = stage_directories(tmp_path, [first.changed({}, {"peak": 0.1}), second], {})
+    assert not set(other) & set(own)
+    assert stage_directories(tmp_path, [first, second.changed({}, {"peak": 0.1})], {})[0] == own[0]
+    assert not set(stage_directories(tmp_path, [first, second], {"hidden_size": 8})) & set(own)
+
+
+def test_names_that_the_vocabulary_knows_are_in_no_held_out_set():
+    known = known_names(tokenizer_in(FILES))
+    assert {"Thomas", "Oslo"} <= known and "Jansha" not in known
+    assert all(is_held_out(name) for name in known)
+    for (task, split), items in held_out_sets(FILES).items():
+        words = {
+            word
+            for item in items
+            for pair in texts_of(task, item)
+            for text in pair
+            if text
+            for word in re.findall("[A-Za-z]+", text)
+        }
+        assert not words & known, (task, split)
 
 
 def test_stages_count_on_in_one_log():

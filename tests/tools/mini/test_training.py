@@ -148,6 +148,25 @@ def test_training_lowers_the_losses_and_is_repeatable(tmp_path):
     assert all(torch.equal(one, two) for one, two in zip(made.parameters(), again.parameters(), strict=True))
 
 
+def test_renamed_rows_take_a_renamer():
+    sets = [encode_items(tokenizer(), "words", data.items_of("words", "train", 3, 7))]
+    with pytest.raises(ValueError, match="takes a renamer; received none"):
+        train(model(), sets, masker(), Training(renamed=0.5), look=lambda step: {"step": step})
+
+
+def test_rows_that_fill_a_batch_up_give_no_loss_and_no_gradient_that_is_not_finite():
+    sets = [encode_items(tokenizer(), task, data.items_of(task, "train", 3, 7)) for task in TASKS]
+    for task, rows in zip(TASKS, sets, strict=True):
+        made = model()
+        batch = assemble([rows], [(0, n) for n in range(3)], masker(), np.random.default_rng(0))
+        assert len(batch.ids) % 4 == 0 and batch.ids.shape[1] % 8 == 0
+        losses = batch_losses(made, batch)
+        assert task in losses or task in ("words", "fill-mask")
+        torch.stack(list(losses.values())).sum().backward()
+        gradients = [parameter.grad for parameter in made.parameters() if parameter.grad is not None]
+        assert gradients and all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
 def test_shards_are_found_again_and_know_their_items(tmp_path):
     counts = {("words", None): 3, ("words", "long"): 2}
     made = data.make(tmp_path, vocabulary_directory(), counts, seed=2, processes=1)

@@ -142,3 +142,16 @@ def hotel_name(rng: Random, held_out: bool) -> str:
 def pet_name(rng: Random, held_out: bool) -> str:
     """The name of an animal; no person has one of these."""
     return _on_side(lambda: rng.choice(parts.PETS), held_out)
+
+
+def held_out_words(draws: int, seed: int) -> set[str]:
+    """Names of one word that makers draw on the held-out side: of people, families, towns and animals."""
+    rng = Random(seed)
+    makers = (
+        lambda: given_name(rng, True, True),
+        lambda: given_name(rng, True, False),
+        lambda: family_name(rng, True),
+        lambda: town_name(rng, True),
+        lambda: pet_name(rng, True),
+    )
+    return {name for make in makers for name in (make() for _ in range(draws)) if " " not in name}
