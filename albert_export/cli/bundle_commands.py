@@ -103,7 +103,15 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     help="Put the verdict into the manifest; --no-record for a bundle that must not be written.",
 )
 @data_options
-@click.option("--explain", is_flag=True, help="On a miss, name the first layer and output that diverge.")
+@click.option(
+    "--explain", is_flag=True, help="On a miss, name the first layer, kind of operator and output that diverge."
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="On a miss, draw the error against depth: .png, .svg or .pdf (extra plot); --explain alone draws it in text.",
+)
 @click.option(
     "--self-test",
     "as_self_test",
@@ -133,6 +141,7 @@ def parity_command(
     data: str | None,
     max_drop: float | None,
     explain: bool,
+    plot: Path | None,
     as_self_test: bool,
     task: str | None,
     device: str,
@@ -149,6 +158,7 @@ def parity_command(
     """
     from albert_export.bundle import Bundle
     from albert_export.parity import check_parity, record_parity, write_reports
+    from albert_export.parity.depth_plot import check_plot, draw
 
     chosen = names_in(targets) if targets != "all" else "all"
     check_use(ctx, asked=as_self_test)
@@ -157,6 +167,8 @@ def parity_command(
         options = {"model": model, "task": task, "targets": chosen, "device": device, "seed": seed, **source}
         run_self_test(ctx, bundle, as_json=as_json, say=progress(quiet), **options)
     assert bundle is not None, "check_use looked"
+    if plot is not None:
+        check_plot(plot)
     opened = Bundle.open(bundle)
     report = check_parity(
         opened,
@@ -168,7 +180,7 @@ def parity_command(
         local_files_only=local_files_only,
         data=data,
         max_drop=max_drop,
-        explain=explain,
+        explain=explain or plot is not None,
         device=device,
         seed=seed,
         progress=progress(quiet),
@@ -177,6 +189,8 @@ def parity_command(
         print_json(report.to_dict())
     else:
         click.echo(report.summary_table())
+    if plot is not None:
+        draw(report, plot)
     # Last, so that a bundle that cannot be written does not cost the result.
     if record:
         record_parity(opened, report, forms=forms)

@@ -17,6 +17,7 @@ _NOT_HERE = {
     "--data": "data",
     "--max-drop": "max_drop",
     "--explain": "explain",
+    "--plot": "plot",
 }
 
 

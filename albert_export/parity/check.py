@@ -283,7 +283,8 @@ class _Run:
         if result.ok:
             return result
         self.say(f"parity: looking for the layer in which {result.file} diverges")
-        return replace(result, divergence=explain_miss(self.bundle, result, runtime, oracle, cases))
+        divergence, depth = explain_miss(self.bundle, result, runtime, oracle, cases)
+        return replace(result, divergence=divergence, depth=depth)
 
 
 def _silent(_: str) -> None:

@@ -16,11 +16,15 @@ import numpy.typing as npt
 from albert_export.errors import AlbertExportError
 from albert_export.parity.cases import Case
 from albert_export.parity.compare import batches
-from albert_export.parity.criteria import criterion_for, measure
+from albert_export.parity.criteria import Pool, criterion_for, measure
+from albert_export.parity.layer_parts import parts_of
+from albert_export.parity.onnx_operators import read_onnx_parts
 from albert_export.parity.onnx_states import read_onnx_states
 from albert_export.parity.oracle import Oracle
 from albert_export.parity.packed_padding import is_packed, repeated_at_padding
-from albert_export.parity.report import ArtifactResult, Divergence
+from albert_export.parity.report import ArtifactResult, DepthPoint, Divergence
+from albert_export.parity.savedmodel_states import read_savedmodel_states
+from albert_export.parity.tflite_states import read_tflite_states
 
 if TYPE_CHECKING:
     from albert_export.bundle import Bundle
@@ -28,17 +32,25 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-#: Target -> what runs a copy of the artifact on batches and returns, for each number of layers applied, the hidden
-#: state after them, ``[B,S,D]`` (``[B*N,S,D]`` for multiple choice).
-READERS: Mapping[str, Callable[[Path, Runtime, Sequence[Mapping[str, Array]]], dict[int, Array]]] = {
-    "onnx": read_onnx_states
+#: What runs a copy of an artifact on batches and returns, for each number of layers applied, the hidden state after
+#: them, ``[B,S,D]`` (``[B*N,S,D]`` for multiple choice).
+ReadStates = Callable[[Path, "Runtime", Sequence[Mapping[str, Array]]], dict[int, Array]]
+READERS: Mapping[str, ReadStates] = {
+    "onnx": read_onnx_states,
+    "tflite": read_tflite_states,
+    "savedmodel": read_savedmodel_states,
 }
+
+#: Why those of the others are not read.
+_UNREAD = {"stablehlo": "a StableHLO artifact hands out its outputs only, and no state from inside its loop"}
+
+Explained = tuple[Divergence, tuple[DepthPoint, ...]]
 
 
 def explain_miss(
     bundle: Bundle, result: ArtifactResult, runtime: Runtime, oracle: Oracle, cases: Sequence[Case]
-) -> Divergence:
-    """Return the first layer and output that diverge.
+) -> Explained:
+    """Return the first layer, kind of operator and output that diverge, and the error after each layer.
 
     Args:
         bundle: Holds the artifact.
@@ -51,41 +63,122 @@ def explain_miss(
     if output is None:
         failed = next((check for check in result.checks if check.ok is False), None)
         detail = f"no output misses, but {failed.name} does: {failed.detail}" if failed else "no output was compared"
-        return Divergence("unknown", "none", "none", detail)
+        return Divergence("unknown", "none", "none", detail), ()
     case = next((case for case in cases if case.name == name), cases[0])
+    look = _Look(bundle, result, runtime, oracle, case, output, places)
     if result.target not in READERS:
-        return Divergence("unknown", output, case.name, f"hidden states of {result.target} artifacts cannot be read")
+        why = _UNREAD.get(result.target, f"hidden states of {result.target} artifacts cannot be read")
+        return look.found("unknown", why), ()
     try:
-        states = _read(bundle, result, runtime, case)
+        states = look.read(READERS[result.target])
     except AlbertExportError as error:
-        return Divergence("unknown", output, case.name, f"the hidden states cannot be read: {error}")
+        return look.found("unknown", f"the hidden states cannot be read: {error}"), ()
     if not states:
-        return Divergence("unknown", output, case.name, "the artifact does not name its hidden states")
-    exact, single = oracle.hidden_states(case.inputs, result.framework)
-    mask = case.inputs["attention_mask"].reshape(-1, case.shape[-1]).astype(bool)
-    if is_packed(bundle.select(file=result.file)):
-        exact, single = ([repeated_at_padding(state, mask) for state in each] for each in (exact, single))
-    where = mask if places == "real" else ~mask & mask.any(-1, keepdims=True)
-    criterion = criterion_for(result.precision)
-    agreed = 0.0
-    for layer in range(len(exact)):
-        place = f"layer {layer}" if layer else "embeddings"
-        if layer > max(states):
-            detail = f"the artifact applies {max(states)} of {len(exact) - 1} layers"
-            return Divergence(place, output, case.name, detail)
-        if layer not in states:  # merged into an operator that spans it
-            continue
-        if states[layer].shape != exact[layer].shape:
-            detail = f"hidden state of shape {list(states[layer].shape)} in place of {list(exact[layer].shape)}"
-            return Divergence(place, output, case.name, detail)
-        pool = measure(case.name, exact[layer], single[layer], states[layer], where, by_entry=True)
-        limit = criterion.limit(pool)
-        if not criterion.passes(pool):
-            before = f"; before it at most {agreed:.2e}" if layer else ""
-            ratio = f", SNR {pool.snr_db:.1f} dB" if criterion.least_snr_db is not None else ""
-            return Divergence(place, output, case.name, f"max error {pool.error:.2e}, limit {limit:.2e}{ratio}{before}")
-        agreed = max(agreed, pool.error)
-    return Divergence("head", output, case.name, f"all {len(exact) - 1} layers agree, max error {agreed:.2e}")
+        return look.found("unknown", "the artifact does not name its hidden states"), ()
+    return look.at_states(states)
+
+
+class _Look:
+    """One case of one artifact that misses, looked at from within."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        result: ArtifactResult,
+        runtime: Runtime,
+        oracle: Oracle,
+        case: Case,
+        output: str,
+        places: str,
+    ) -> None:
+        artifact = bundle.select(file=result.file)
+        self._file = bundle.file(artifact)
+        self._packed = is_packed(artifact)
+        self._result = result
+        self._runtime = runtime
+        self._oracle = oracle
+        self._case = case
+        self._output = output
+        mask = case.inputs["attention_mask"].reshape(-1, case.shape[-1]).astype(bool)
+        self._mask = mask
+        self._where = mask if places == "real" else ~mask & mask.any(-1, keepdims=True)
+        self._criterion = criterion_for(result.precision)
+        self._parts = list(batches(case, runtime.sizes.get("batch")))
+
+    def found(self, place: str, detail: str, operator: str | None = None) -> Divergence:
+        """Return a divergence of the output and case that are looked at."""
+        return Divergence(place, self._output, self._case.name, detail, operator)
+
+    def at_states(self, states: Mapping[int, Array]) -> Explained:
+        """Return the first hidden state that diverges, and the errors of all."""
+        exact, single = self._oracle.hidden_states(self._case.inputs, self._result.framework)
+        if self._packed:
+            exact, single = ([repeated_at_padding(state, self._mask) for state in each] for each in (exact, single))
+        divergence: Divergence | None = None
+        depth: list[DepthPoint] = []
+        agreed = 0.0
+        for layer in range(len(exact)):
+            place = f"layer {layer}" if layer else "embeddings"
+            if layer > max(states):
+                detail = f"the artifact applies {max(states)} of {len(exact) - 1} layers"
+                divergence = divergence or self.found(place, detail)
+                break
+            if layer not in states:  # merged into an operator that spans it
+                continue
+            if states[layer].shape != exact[layer].shape:
+                detail = f"hidden state of shape {list(states[layer].shape)} in place of {list(exact[layer].shape)}"
+                divergence = divergence or self.found(place, detail)
+                break
+            pool = self._measure(exact[layer], single[layer], states[layer])
+            depth.append(self._point(layer, exact[layer], single[layer], states[layer]))
+            if divergence is None and not self._criterion.passes(pool):
+                before = f"; before it at most {agreed:.2e}" if layer else ""
+                ratio = f", SNR {pool.snr_db:.1f} dB" if self._criterion.least_snr_db is not None else ""
+                detail = f"max error {pool.error:.2e}, limit {self._criterion.limit(pool):.2e}{ratio}{before}"
+                divergence = self.found(place, detail, self._operator(layer))
+            agreed = max(agreed, pool.error)
+        if divergence is None:
+            divergence = self.found("head", f"all {len(exact) - 1} layers agree, max error {agreed:.2e}")
+        return divergence, tuple(depth)
+
+    def read(self, read: ReadStates) -> dict[int, Array]:
+        """Return the hidden states of the case."""
+        states = read(self._file, self._runtime, [batch.inputs for batch, _ in self._parts])
+        return {layer: state[: self._rows] for layer, state in states.items()}
+
+    @property
+    def _rows(self) -> int:
+        """Rows of the case; further ones fill up the last batch."""
+        return int(self._case.shape[0] * np.prod(self._case.shape[1:-1]))
+
+    def _operator(self, layer: int) -> str | None:
+        """Return the first kind of operator in a layer that diverges, where the target shows them."""
+        if self._result.target != "onnx" or self._packed:  # packed, a step has no place for each token
+            return None
+        try:
+            parts = read_onnx_parts(self._file, self._runtime, [batch.inputs for batch, _ in self._parts], layer)
+        except AlbertExportError:
+            return None  # the layer is known all the same
+        exact, single = self._oracle.layer_parts(self._case.inputs, layer)
+        for part in parts_of(layer):
+            if part in parts and part in exact and parts[part][: self._rows].shape == exact[part].shape:
+                pool = self._measure(exact[part], single[part], parts[part][: self._rows])
+                if not self._criterion.passes(pool):
+                    return part.kind
+        return None
+
+    def _measure(self, exact: Array, single: Array, got: Array) -> Pool:
+        return measure(self._case.name, exact, single, got, self._where, by_entry=True)
+
+    def _point(self, layer: int, exact: Array, single: Array, got: Array) -> DepthPoint:
+        there = exact[self._where]
+        if not there.size:
+            return DepthPoint(layer, 0.0, 0.0)
+        error, noise = (
+            float(np.sqrt(np.mean(np.square(np.subtract(values[self._where], there, dtype=np.float64)))))
+            for values in (got, single)
+        )
+        return DepthPoint(layer, error, noise)
 
 
 def _first_miss(result: ArtifactResult) -> tuple[str | None, str, str]:
@@ -97,12 +190,3 @@ def _first_miss(result: ArtifactResult) -> tuple[str | None, str, str]:
         if not output.ok:
             return output.output, output.places, output.worst_case
     return None, "real", ""
-
-
-def _read(bundle: Bundle, result: ArtifactResult, runtime: Runtime, case: Case) -> dict[int, Array]:
-    artifact = bundle.select(file=result.file)
-    parts = [(batch.inputs, rows) for batch, rows in batches(case, runtime.sizes.get("batch"))]
-    read = READERS[result.target]
-    states = read(bundle.file(artifact), runtime, [inputs for inputs, _ in parts])
-    rows_per_item = int(np.prod(case.shape[1:-1]))
-    return {layer: state[: case.shape[0] * rows_per_item] for layer, state in states.items()}

@@ -51,14 +51,44 @@ def read_onnx_states(path: Path, runtime: Runtime, batches: Sequence[Mapping[str
         BundleError: The copy cannot be made or run.
     """
     onnx = require("onnx", needed_for="looking into an ONNX artifact", extra="onnx")
+    model = onnx.load(path, load_external_data=False)
+    scanned, plain = _open_up(model.graph)
+    places = _declare_places(model.graph)
+    found = run_copy(model, path, runtime, [*scanned, *plain, *places], batches)
+    runs = [_at_places(each, scanned, plain) for each in found]
+    states: dict[int, Array] = {}
+    for index, name in enumerate([*scanned, *plain]):
+        if name in plain:
+            states.setdefault(plain[name], np.concatenate([run[index] for run in runs]))
+        else:
+            layers = np.concatenate([run[index] for run in runs], axis=1)  # [layers, B, S, D]
+            states.update({scanned[name] + step: layer for step, layer in enumerate(layers, start=1)})
+    return states
+
+
+def run_copy(
+    model: onnx.ModelProto, path: Path, runtime: Runtime, names: Sequence[str], batches: Sequence[Mapping[str, Array]]
+) -> list[list[Array]]:
+    """Run a changed copy of an artifact, and return outputs of each batch.
+
+    Args:
+        model: The copy; its external data lie beside the artifact.
+        path: The artifact's ``.onnx`` file.
+        runtime: The artifact as it was judged; says on which device.
+        names: Outputs of the copy.
+        batches: Inputs of each run.
+
+    Raises:
+        MissingDependencyError: onnxruntime is not installed.
+        BundleError: The copy cannot be made or run.
+    """
+    import onnx
+
     ort = require("onnxruntime", needed_for="running ONNX artifacts", extra="onnxruntime")
     from albert_export.runtimes.devices import parse_device
     from albert_export.runtimes.onnxruntime_devices import providers_for
     from albert_export.runtimes.onnxruntime_runtime import session_options
 
-    model = onnx.load(path, load_external_data=False)
-    scanned, plain = _open_up(model.graph)
-    places = _declare_places(model.graph)
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory, path.name)
         try:
@@ -70,31 +100,22 @@ def read_onnx_states(path: Path, runtime: Runtime, batches: Sequence[Mapping[str
                 providers=providers_for(*parse_device(runtime.device)),
                 enable_fallback=0,
             )
-            runs = [_run(session, scanned, plain, places, inputs) for inputs in batches]
+            return [session.run(list(names), dict(inputs)) for inputs in batches]
         except Exception as error:  # ONNX Runtime's own have no common base
             raise BundleError(
                 "a copy of the artifact that shows its hidden states must run", received=str(error)
             ) from error
-    states: dict[int, Array] = {}
-    for index, name in enumerate([*scanned, *plain]):
-        if name in plain:
-            states.setdefault(plain[name], np.concatenate([run[index] for run in runs]))
-        else:
-            layers = np.concatenate([run[index] for run in runs], axis=1)  # [layers, B, S, D]
-            states.update({scanned[name] + step: layer for step, layer in enumerate(layers, start=1)})
-    return states
 
 
-def _run(
-    session: Any,
-    scanned: Mapping[str, int],
-    plain: Mapping[str, int],
-    places: Sequence[str],
-    inputs: Mapping[str, Array],
-) -> list[Array]:
-    """Return the states of one batch, ``[layers,B,S,D]`` of each loop and then ``[B,S,D]`` of each value."""
+def _at_places(found: Sequence[Array], scanned: Mapping[str, int], plain: Mapping[str, int]) -> list[Array]:
+    """Return the states of one batch, ``[layers,B,S,D]`` of each loop and then ``[B,S,D]`` of each value.
+
+    Args:
+        found: The states, and behind them the places of packed tokens where they are.
+        scanned: Names of the loops' states.
+        plain: Names of the others.
+    """
     names = [*scanned, *plain]
-    found = session.run([*names, *places], dict(inputs))
     states = [state.astype(np.float32, copy=False) for state in found[: len(names)]]
     for place in found[len(names) :]:
         states = [

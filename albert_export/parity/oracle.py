@@ -16,6 +16,7 @@ import numpy.typing as npt
 from albert_export._imports import require, resolve
 from albert_export.errors import CheckpointError
 from albert_export.parity.eager_runtime import EagerRuntime
+from albert_export.parity.layer_parts import Part, recorded
 from albert_export.parity.rounding import round_matrices
 from albert_export.targets import FRAMEWORKS
 from albert_export.tasks import Task
@@ -108,6 +109,20 @@ class Oracle:
             for name, model in ((TRUTH, self._exact), (framework, self._single[framework]))
         )
         return exact, single
+
+    def layer_parts(self, inputs: Mapping[str, Array], layer: int) -> tuple[Mapping[Part, Array], Mapping[Part, Array]]:
+        """Return what torch computes on the way through a layer, in float64 and in float32.
+
+        Args:
+            inputs: One batch.
+            layer: Counted from 1; 0 for the embeddings.
+        """
+        found = []
+        for model in (self._exact, self._single[TRUTH]):
+            with recorded(model, layer) as parts:
+                _run(TRUTH, model, inputs)
+            found.append(parts)
+        return found[0], found[1]
 
     def _outputs(self, framework: str, model: Any, inputs: Mapping[str, Array], dtype: str) -> dict[str, Array]:
         found = _run(framework, model, inputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from albert_export.parity.depth_plot import bars
 from albert_export.parity.metrics import MetricResult
 from albert_export.parity.oracle import TRUTH
 from albert_export.parity.report import ArtifactResult, DataUsed, EagerResult, OutputResult, ParityReport
@@ -51,6 +52,7 @@ def _artifact_summary(artifact: ArtifactResult, data: DataUsed | None) -> str:
     lines += [f"  MISS: {text}" for text in _faults(artifact)]
     if artifact.divergence is not None:
         lines.append(f"  {_divergence(artifact)}")
+        lines += [f"    {line}" for line in bars(artifact.depth)]
     return "\n".join(lines)
 
 
@@ -121,6 +123,8 @@ def _artifact_markdown(artifact: ArtifactResult, data: DataUsed | None) -> list[
         lines += ["", "**Faults**", "", *(f"- {text}" for text in _faults(artifact))]
     if artifact.divergence is not None:
         lines += ["", f"**{_divergence(artifact)}**"]
+    if artifact.depth:
+        lines += ["", "```text", *bars(artifact.depth), "```"]
     lines += ["", "| check | verdict | |", "|---|---|---|"]
     lines += [f"| {check.name} | {_mark(check.ok)} | {_escape(check.detail)} |" for check in artifact.checks]
     if artifact.metrics:
@@ -250,7 +254,10 @@ def _faults(artifact: ArtifactResult) -> list[str]:
 def _divergence(artifact: ArtifactResult) -> str:
     found = artifact.divergence
     assert found is not None, "callers look first"
-    return f"First divergence: {found.place}, output {found.output}, in the case {found.case} ({found.detail})"
+    operator = f", {found.operator}" if found.operator else ""
+    return (
+        f"First divergence: {found.place}{operator}, output {found.output}, in the case {found.case} ({found.detail})"
+    )
 
 
 def _model(report: ParityReport) -> str:

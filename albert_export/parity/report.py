@@ -142,12 +142,30 @@ class Divergence:
         output: The first output that misses, in the order of the task.
         case: The case that was looked at.
         detail: The error and limit there, in words.
+        operator: The first kind of operator in that place whose result leaves the noise; None where the target does
+            not show it.
     """
 
     place: str
     output: str
     case: str
     detail: str
+    operator: str | None = None
+
+
+@dataclass(frozen=True)
+class DepthPoint:
+    """How far an artifact is from the eager model after some layers, in the case that was looked at.
+
+    Attributes:
+        layer: Layers applied; 0 for the mapped embeddings.
+        error: RMS of artifact - eager fp64 over the hidden state at the places that missed.
+        noise: RMS of eager fp32 - eager fp64 there.
+    """
+
+    layer: int
+    error: float
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -180,6 +198,8 @@ class ArtifactResult:
         runtime: What ran it, as the runtime describes itself.
         metrics: The task's metrics on data before and after export; empty where none were measured.
         lost: Names of the items of these data that it answers worse than the eager model.
+        depth: Its error layer by layer; empty unless it misses and an explanation was asked for, and where its hidden
+            states cannot be read.
     """
 
     file: str
@@ -198,6 +218,7 @@ class ArtifactResult:
     runtime: Mapping[str, Any]
     metrics: tuple[MetricResult, ...] = ()
     lost: tuple[str, ...] = ()
+    depth: tuple[DepthPoint, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -10,10 +10,14 @@ import onnx
 import pytest
 
 from albert_export.checkpoints import Checkpoint, open_checkpoint
+from albert_export.errors import InputError
+from albert_export.exporting import export
 from albert_export.parity import check_parity
+from albert_export.parity.depth_plot import bars, check_plot, draw
 from albert_export.parity.onnx_states import read_onnx_states
 from albert_export.parity.report import Divergence
 from albert_export.runtimes.onnxruntime_runtime import OnnxRuntime
+from albert_export.selftest import changes
 from tests.parity.conftest import MakeBundle, MakeCheckpoint
 from tests.parity.edits import (
     Edit,
@@ -85,6 +89,93 @@ def test_the_head(explain: Any, layers: str) -> None:
 @pytest.mark.parametrize("layers", ["rolled", "unrolled"])
 def test_the_mask_is_used_first_in_layer_1(explain: Any, layers: str) -> None:
     assert explain(mask_ignored, layers=layers).place == "layer 1"
+
+
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+@pytest.mark.parametrize(
+    ("change", "place", "operator"),
+    [
+        (changes.other_gelu, "layer 1", "activation"),
+        (changes.other_epsilon, "embeddings", "LayerNorm of the embeddings"),
+        (changes.weight_perturbed, "layer 1", "linear, into the feed-forward network"),
+        (changes.one_layer_unshared, "layer 4", "linear, query"),
+    ],
+)
+def test_the_first_kind_of_operator_is_named(
+    change: Any, place: str, operator: str, layers: str, checkpoint_of: MakeCheckpoint, tmp_path: Path
+) -> None:
+    checkpoint = open_checkpoint(checkpoint_of(QA))
+    bundle = export("onnx", model=change(checkpoint), task=QA, out=tmp_path / "out", layers=layers, parity=False)
+    report = check_parity(bundle, model=checkpoint, explain=True)
+    found = report.artifacts[0].divergence
+    assert found is not None
+    assert (found.place, found.operator) == (place, operator)
+    assert f"{place}, {operator}" in report.summary_table()
+
+
+def test_a_mask_that_is_ignored_shows_in_attention(explain: Any) -> None:
+    assert explain(mask_ignored, layers="rolled").operator == "attention: scores, mask, softmax"
+
+
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+@pytest.mark.parametrize("target", ["tflite", "savedmodel"])
+def test_the_layer_is_named_in_artifacts_of_tensorflow(
+    target: str, layers: str, checkpoint_of: MakeCheckpoint, tmp_path: Path
+) -> None:
+    """The third layer's weights are others: of two groups, that is the first turn of the second loop."""
+    checkpoint = open_checkpoint(checkpoint_of(QA))
+
+    def third(tensors: Any) -> Any:
+        return {
+            name: 1.1 * value if "groups.1." in name and value.ndim == 2 else value for name, value in tensors.items()
+        }
+
+    changed = changes.reweighted(checkpoint, third)
+    bundle = export(target, model=changed, task=QA, out=tmp_path / "out", layers=layers, parity=False)
+    report = check_parity(bundle, model=checkpoint, explain=True)
+    (artifact,) = report.artifacts
+    assert artifact.divergence is not None
+    assert artifact.divergence.place == "layer 3"
+    points = report.to_dict()["artifacts"][0]["depth"]
+    assert [point["layer"] for point in points] == [0, 1, 2, 3, 4]
+    assert all(point["error"] < 10 * point["noise"] for point in points[:3])
+    assert all(point["error"] > 1000 * point["noise"] for point in points[3:])
+
+
+def test_a_loop_of_tflite_that_stops_early(checkpoint_of: MakeCheckpoint, tmp_path: Path) -> None:
+    checkpoint = open_checkpoint(checkpoint_of(QA))
+    bundle = export("tflite", model=changes.one_layer_fewer(checkpoint), task=QA, out=tmp_path / "out", parity=False)
+    (artifact,) = check_parity(bundle, model=checkpoint, explain=True).artifacts
+    assert artifact.divergence is not None
+    # Of layers in groups 0 0 1 1 there are 0 0 1.
+    assert (artifact.divergence.place, "3 of 4" in artifact.divergence.detail) == ("layer 4", True)
+    assert [point.layer for point in artifact.depth] == [0, 1, 2, 3]
+
+
+def test_error_against_depth_is_drawn(bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path) -> None:
+    bundle = edited(bundle_of(QA, layers="rolled"), tmp_path, disturb_turn(1, 0))
+    report = check_parity(bundle, model=checkpoint_of(QA), explain=True)
+    lines = bars(report.artifacts[0].depth)
+    assert [line.split("  ")[0].strip() for line in lines] == ["embeddings", "layer 1", "layer 2", "layer 3", "layer 4"]
+    lengths = [line.count("#") for line in lines]
+    assert max(lengths[:3]) < 6
+    assert max(lengths[3:]) == 40
+    assert all(line in report.summary_table() for line in lines)
+    assert all(line in report.to_markdown() for line in lines)
+    pytest.importorskip("matplotlib")
+    assert draw(report, tmp_path / "depth.svg")
+    assert "error against depth" in (tmp_path / "depth.svg").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match=r"depth\.svg"):
+        check_plot(tmp_path / "depth.jpg")
+
+
+def test_nothing_is_drawn_where_nothing_misses(
+    bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path
+) -> None:
+    report = check_parity(bundle_of(QA), model=checkpoint_of(QA), explain=True)
+    assert report.artifacts[0].depth == ()
+    assert not draw(report, tmp_path / "depth.svg")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_loop_that_stops_early(explain: Any) -> None:
