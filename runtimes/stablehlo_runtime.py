@@ -188,6 +188,13 @@ class StableHloRuntime(Runtime):
             cache=cache,
         )
 
+    @property
+    def weights(self) -> Mapping[str, Any]:
+        """The weights by canonical name, where they run; empty where they lie inside the artifact."""
+        self._check_open()
+        weights: Mapping[str, Any] = self._weights
+        return weights
+
     def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
         sequence = inputs["input_ids"].shape[-1]
         padded = inputs if self.buckets is None else pad(inputs, self.buckets)

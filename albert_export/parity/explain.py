@@ -24,6 +24,7 @@ from albert_export.parity.oracle import Oracle
 from albert_export.parity.packed_padding import is_packed, repeated_at_padding
 from albert_export.parity.report import ArtifactResult, DepthPoint, Divergence
 from albert_export.parity.savedmodel_states import read_savedmodel_states
+from albert_export.parity.stablehlo_states import read_stablehlo_states
 from albert_export.parity.tflite_states import read_tflite_states
 
 if TYPE_CHECKING:
@@ -39,10 +40,8 @@ READERS: Mapping[str, ReadStates] = {
     "onnx": read_onnx_states,
     "tflite": read_tflite_states,
     "savedmodel": read_savedmodel_states,
+    "stablehlo": read_stablehlo_states,
 }
-
-#: Why those of the others are not read.
-_UNREAD = {"stablehlo": "a StableHLO artifact hands out its outputs only, and no state from inside its loop"}
 
 Explained = tuple[Divergence, tuple[DepthPoint, ...]]
 
@@ -67,8 +66,7 @@ def explain_miss(
     case = next((case for case in cases if case.name == name), cases[0])
     look = _Look(bundle, result, runtime, oracle, case, output, places)
     if result.target not in READERS:
-        why = _UNREAD.get(result.target, f"hidden states of {result.target} artifacts cannot be read")
-        return look.found("unknown", why), ()
+        return look.found("unknown", f"hidden states of {result.target} artifacts cannot be read"), ()
     try:
         states = look.read(READERS[result.target])
     except AlbertExportError as error:

@@ -15,9 +15,13 @@ from albert_export.exporting import export
 from albert_export.parity import check_parity
 from albert_export.parity.depth_plot import bars, check_plot, draw
 from albert_export.parity.onnx_states import read_onnx_states
+from albert_export.parity.oracle import Oracle
 from albert_export.parity.report import Divergence
+from albert_export.parity.stablehlo_states import read_stablehlo_states
 from albert_export.runtimes.onnxruntime_runtime import OnnxRuntime
+from albert_export.runtimes.stablehlo_runtime import StableHloRuntime
 from albert_export.selftest import changes
+from albert_export.tasks import get_task
 from tests.parity.conftest import MakeBundle, MakeCheckpoint
 from tests.parity.edits import (
     Edit,
@@ -118,8 +122,8 @@ def test_a_mask_that_is_ignored_shows_in_attention(explain: Any) -> None:
 
 
 @pytest.mark.parametrize("layers", ["rolled", "unrolled"])
-@pytest.mark.parametrize("target", ["tflite", "savedmodel"])
-def test_the_layer_is_named_in_artifacts_of_tensorflow(
+@pytest.mark.parametrize("target", ["tflite", "savedmodel", "stablehlo"])
+def test_the_layer_is_named_in_artifacts_of_other_targets(
     target: str, layers: str, checkpoint_of: MakeCheckpoint, tmp_path: Path
 ) -> None:
     """The third layer's weights are others: of two groups, that is the first turn of the second loop."""
@@ -131,7 +135,9 @@ def test_the_layer_is_named_in_artifacts_of_tensorflow(
         }
 
     changed = changes.reweighted(checkpoint, third)
-    bundle = export(target, model=changed, task=QA, out=tmp_path / "out", layers=layers, parity=False)
+    # Every new shape is compiled.
+    fixed = {"batch": 2, "sequence": 12} if target == "stablehlo" else {}
+    bundle = export(target, model=changed, task=QA, out=tmp_path / "out", layers=layers, parity=False, **fixed)
     report = check_parity(bundle, model=checkpoint, explain=True)
     (artifact,) = report.artifacts
     assert artifact.divergence is not None
@@ -140,6 +146,27 @@ def test_the_layer_is_named_in_artifacts_of_tensorflow(
     assert [point["layer"] for point in points] == [0, 1, 2, 3, 4]
     assert all(point["error"] < 10 * point["noise"] for point in points[:3])
     assert all(point["error"] > 1000 * point["noise"] for point in points[3:])
+
+
+def test_states_of_stablehlo_with_dynamic_axes_choices_and_weights_inside(
+    checkpoint_of: MakeCheckpoint, tmp_path: Path
+) -> None:
+    task = "multiple-choice"
+    checkpoint = open_checkpoint(checkpoint_of(task))
+    inputs = {name: np.stack([value, value[:, ::-1]], axis=1) for name, value in INPUTS.items()}
+    exact = Oracle(checkpoint, get_task(task)).hidden_states(inputs)[0]
+    for embedded in (False, True):
+        bundle = export(
+            "stablehlo", model=checkpoint, task=task, out=tmp_path / "out", embed_weights=embedded, parity=False
+        )
+        artifact = bundle.manifest.artifacts[-1]
+        with StableHloRuntime.open(bundle, artifact) as runtime:
+            states = read_stablehlo_states(bundle.file(artifact), runtime, [inputs])
+        # The embeddings end in a bias, which is no argument where weights lie inside.
+        assert sorted(states) == ([1, 2, 3, 4] if embedded else [0, 1, 2, 3, 4])
+        for layer, state in states.items():
+            assert state.shape == exact[layer].shape == (2, 4, 16)
+            assert np.abs(state - exact[layer]).max() < 1e-5
 
 
 def test_a_loop_of_tflite_that_stops_early(checkpoint_of: MakeCheckpoint, tmp_path: Path) -> None:
