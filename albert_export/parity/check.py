@@ -17,8 +17,9 @@ from albert_export._version import __version__
 from albert_export.bundle import Artifact, Bundle
 from albert_export.checkpoints import Checkpoint
 from albert_export.errors import BundleError, InputError, UnknownNameError
+from albert_export.parity.bundle_checks import same_tokenizer
 from albert_export.parity.cases import Case, build_cases
-from albert_export.parity.checks import Measured, choose_case, repeated, row_alone
+from albert_export.parity.checks import Measured, choose_case, input_types, repeated, row_alone
 from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
 from albert_export.parity.criteria import Pool, criterion_for
 from albert_export.parity.data import NO_DATA, check_drop, choose_data
@@ -155,7 +156,12 @@ def check_parity(
         return Oracle(checkpoint, opened.task, allow_random_head=bool(allow_random_head), rounded=parts)
 
     run = _Run(opened, oracle, rounded, tokenizer, device, threads, seed, change_inputs, metrics, explain, say)
-    results = [result for group in _groups(artifacts) for result in run.check(group)]
+    tokenizers = same_tokenizer(tokenizer, checkpoint, opened.config)
+    results = [
+        replace(result, checks=(*result.checks, tokenizers))
+        for group in _groups(artifacts)
+        for result in run.check(group)
+    ]
     return ParityReport(
         task=opened.task.name,
         source=checkpoint.source,
@@ -230,7 +236,7 @@ class _Run:
                 )
                 for artifact in artifacts
             }
-            measured: dict[str, tuple[Measured, Measured]] = {}
+            measured: dict[str, tuple[Measured, Measured, Measured]] = {}
             for case in self._told(cases):
                 reference = oracle.run(case.inputs)
                 plain = self.oracle.run(case.inputs) if parts and self.eager else reference
@@ -243,6 +249,7 @@ class _Run:
                         measured[file] = (
                             row_alone(comparison.runtime, case, outputs),
                             repeated(comparison.runtime, case, outputs),
+                            input_types(comparison.runtime, case, outputs),
                         )
             results = [
                 judge(artifact, comparisons[artifact.file], cases, *measured[artifact.file]) for artifact in artifacts

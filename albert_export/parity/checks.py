@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+#: Of ids and types, and of the mask.
+_INPUT_TYPES = (("int32", "int32"), ("int64", "int64"), ("int64", "bool"))
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -100,6 +103,27 @@ def repeated(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Mea
     return Measured(
         differences, case.shape[0], f"{case.name} run twice, {'the same bytes' if identical else 'other bytes'}"
     )
+
+
+def input_types(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Measured:
+    """Run the case in every dtype that inputs may have: tokenizers give int64, phones int32, and a mask may be bool."""
+    differences: dict[str, float] = dict.fromkeys(together, 0.0)
+    batch, rows = next(batches(case, runtime.sizes.get("batch")))
+    for ids, mask in _INPUT_TYPES:
+        given = {
+            name: values.astype(mask if name == "attention_mask" else ids) for name, values in batch.inputs.items()
+        }
+        try:
+            outputs = runtime.run(**given)
+        except RUN_FAILURES as error:
+            return Measured(differences, 0, f"{case.name} in {ids}, the mask in {mask}", failed=str(error))
+        for spec in runtime.task.outputs:
+            if spec.name in together:
+                first = together[spec.name][rows]
+                again = outputs[spec.name][: len(first)] if spec.name in outputs else None
+                apart = _difference(first, again, case.real(spec.axes)[rows])
+                differences[spec.name] = max(differences[spec.name], apart)
+    return Measured(differences, rows.stop - rows.start, f"{case.name} in int32, in int64, with a mask in bool")
 
 
 def _difference(expected: Array, got: Array | None, where: npt.NDArray[np.bool_]) -> float:

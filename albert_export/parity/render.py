@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from albert_export.parity import matrix
 from albert_export.parity.depth_plot import bars
 from albert_export.parity.metrics import MetricResult
 from albert_export.parity.oracle import TRUTH
@@ -32,6 +33,9 @@ def summary(report: ParityReport) -> str:
     """Return, for each artifact, a table of its outputs and a line for whatever else was found."""
     blocks = [_artifact_summary(artifact, report.data) for artifact in report.artifacts]
     blocks += [_eager_line(result) for result in report.eager if result.framework != TRUTH]
+    table = matrix.rows(report)
+    if table:
+        blocks += ["all against torch in float64, at real places:", *_columns([matrix.HEADER, *table], matrix.NUMBERS)]
     verdict = "parity holds" if report.ok else "PARITY MISSED"
     count = sum(len(artifact.cases) for artifact in report.artifacts)
     kind = "text and random ids" if report.text else "random ids only: the bundle has no tokenizer"
@@ -102,6 +106,10 @@ def markdown(report: ParityReport) -> str:
         lines += ["", *_artifact_markdown(artifact, report.data)]
     if report.eager:
         lines += ["", *_eager_markdown(report.eager)]
+    table = matrix.rows(report)
+    if table:
+        lines += ["", "## All against PyTorch in float64, at real places", ""]
+        lines += _table((*matrix.HEADER[:-1], "verdict"), table, matrix.NUMBERS)
     lines += ["", "## Environment", ""]
     lines += [f"- {name}: {value}" for name, value in report.environment.items()]
     return "\n".join(lines) + "\n"

@@ -106,7 +106,8 @@ class CheckResult:
     """Something that must hold besides the distance from the eager model.
 
     Attributes:
-        name: ``finite``, ``row alone`` or ``repeated run``; ``data`` where it was not to be measured on them.
+        name: ``finite``, ``row alone``, ``repeated run``, ``input types``, ``dynamic axes`` or ``tokenizer``; ``data``
+            where it was not to be measured on them.
         ok: Whether it holds; None where the artifact's fixed shape leaves nothing to check.
         detail: What was checked and what was found.
         differences: Output name -> the largest difference that was found, for checks that compare two answers.

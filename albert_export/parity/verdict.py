@@ -13,7 +13,12 @@ from albert_export.parity.report import ArtifactResult, CaseResult, CaseShape, C
 
 
 def judge(
-    artifact: Artifact, comparison: Comparison, cases: Sequence[Case], alone: Measured, again: Measured
+    artifact: Artifact,
+    comparison: Comparison,
+    cases: Sequence[Case],
+    alone: Measured,
+    again: Measured,
+    typed: Measured,
 ) -> ArtifactResult:
     """Return the verdict on one artifact.
 
@@ -23,6 +28,7 @@ def judge(
         cases: Those cases.
         alone: What :func:`albert_export.parity.checks.row_alone` measured.
         again: What :func:`albert_export.parity.checks.repeated` measured.
+        typed: What :func:`albert_export.parity.checks.input_types` measured.
     """
     criterion = criterion_for(artifact.precision)
     outputs = _judged(comparison.pools, criterion)
@@ -42,7 +48,13 @@ def judge(
             CaseResult(case, output, pool.e0, pool.error, pool.error <= limits[output])
             for (case, output), pool in comparison.by_case.items()
         ),
-        checks=(_finite(comparison), _check("row alone", alone, rows), _check("repeated run", again, rows)),
+        checks=(
+            _finite(comparison),
+            _check("row alone", alone, rows),
+            _check("repeated run", again, rows),
+            _check("input types", typed, rows),
+            _dynamic_axes(comparison, cases),
+        ),
         faults=tuple(comparison.faults),
         divergence=None,
         runtime=comparison.runtime.describe(),
@@ -83,6 +95,22 @@ def _finite(comparison: Comparison) -> CheckResult:
     found = [f"{fault.output} in {fault.case}" for fault in comparison.faults if fault.kind == "not finite"]
     detail = f"NaN or infinity in {', '.join(found)}" if found else "every number, at padding and in empty rows too"
     return CheckResult("finite", not found, detail)
+
+
+def _dynamic_axes(comparison: Comparison, cases: Sequence[Case]) -> CheckResult:
+    """Say at which sizes of each dynamic axis the artifact ran: one that was baked in works at one size only."""
+    failed = {fault.case for fault in comparison.faults if fault.kind == "failed"}
+    told, ok = [], True
+    for place, axis in enumerate(map(str, comparison.runtime.task.inputs[0].axes)):
+        if comparison.runtime.sizes.get(axis) is not None:
+            continue
+        offered = sorted({case.shape[place] for case in cases})
+        ran = sorted({case.shape[place] for case in cases if case.name not in failed})
+        ok = ok and ran == offered
+        told.append(f"{axis} {', '.join(map(str, ran)) or 'never'}")
+    if not told:
+        return CheckResult("dynamic axes", None, "does not apply: every axis is fixed")
+    return CheckResult("dynamic axes", ok, f"ran with {'; '.join(told)}")
 
 
 def _margin(measured: Measured, limits: Mapping[str, float]) -> str:

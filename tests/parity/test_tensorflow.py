@@ -18,7 +18,7 @@ from albert_export.exporting import export
 from albert_export.models import tf_loading
 from albert_export.models.tf_albert import TFAlbertModel
 from albert_export.models.tf_encoder import TFAlbertEmbeddings
-from albert_export.parity import check_parity
+from albert_export.parity import check_parity, matrix
 from albert_export.tasks import TASKS
 from tests.parity.conftest import MakeCheckpoint, write_checkpoint
 
@@ -195,6 +195,25 @@ def test_artifacts_of_several_targets_are_proven_in_one_run(checkpoint_of: MakeC
     table = asked.to_markdown().partition("Eager models in float32")[2]
     assert "| PyTorch | start_logits | real |" in table
     assert "| TensorFlow | start_logits | real |" in table
+    every = check_parity(out, model=checkpoint, frameworks="all")
+    assert [result.framework for result in every.eager] == ["torch", "tensorflow", "flax"]
+    assert every.ok, every.summary_table()
+    computed = [(row[0], row[1], row[2], row[-1]) for row in matrix.rows(every)]
+    assert computed == [
+        (name, precision, output, "ok")
+        for name, precision in (
+            ("eager PyTorch", "fp32"),
+            ("eager TensorFlow", "fp32"),
+            ("eager Flax", "fp32"),
+            ("onnx/model.onnx", "fp32"),
+            ("saved_model/1/saved_model.pb", "fp32"),
+            ("tflite/model.tflite", "fp32"),
+            ("tflite/model_int8.tflite", "int8"),
+        )
+        for output in ("start_logits", "end_logits")
+    ]
+    assert all(row[0] in every.summary_table() and f"| {row[0]} |" in every.to_markdown() for row in matrix.rows(every))
+    assert matrix.rows(only) == [], "one artifact and no other framework have no table of all"
     with pytest.raises(UnknownNameError, match="framework"):
         check_parity(out, model=checkpoint, frameworks=["tensorflo"])
 
