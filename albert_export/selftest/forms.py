@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from albert_export.errors import MissingDependencyError
 from albert_export.parity.needs import check_needs
+from albert_export.parity.packed_padding import is_packed
 from albert_export.targets import TARGETS, Target, get_target
 from albert_export.tasks import Task
 
@@ -75,6 +76,8 @@ def _options(target: Target, artifact: Artifact, task: Task) -> dict[str, Any]:
         options["calibrate"] = "builtin"  # the texts themselves are not kept
     if facts.get("compat"):
         options["compat"] = facts["compat"]
+    if is_packed(artifact):
+        options["tokens"] = "packed"
     if target.embeds:
         options["embed_weights"] = facts.get("weights") is None
     return options

@@ -117,6 +117,8 @@ def test_the_forms_of_a_bundle_are_those_of_its_artifacts(bundle_of: MakeBundle)
         "opset": artifact.opset,
     }
     assert forms.forms_of_bundle(bundle, ["tflite"]) == []
+    (packed,) = forms.forms_of_bundle(bundle_of(QA, tokens="packed", quantize="ffn", precision="int8"), None)
+    assert (packed.options["tokens"], packed.options["quantize"]) == ("packed", ["ffn"])
 
 
 def test_what_cannot_be_asked_for(bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint) -> None:
