@@ -61,10 +61,19 @@ def describe_machine() -> Machine:
         system=platform.platform(),
         cpu=model or platform.processor() or platform.machine(),
         threads=len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
-        features={flag: what for flag, what in CPU_FEATURES.items() if flag in flags},
+        features=_features(flags),
         memory_bytes=_memory(),
         gpus=_gpus(),
     )
+
+
+def cpu_features() -> dict[str, str]:
+    """Return the features of this processor alone, as in :class:`Machine`: no other program is asked, but on macOS."""
+    return _features(_cpu_model_and_flags()[1])
+
+
+def _features(flags: set[str]) -> dict[str, str]:
+    return {flag: what for flag, what in CPU_FEATURES.items() if flag in flags}
 
 
 def _cpu_model_and_flags() -> tuple[str | None, set[str]]:

@@ -47,8 +47,18 @@ def _tensorflow(tf: Any) -> dict[str, Any]:
     return {"devices": ["cpu", *(f"cuda:{index}" for index in range(len(tf.config.list_physical_devices("GPU"))))]}
 
 
+def _openvino(openvino: Any) -> dict[str, Any]:
+    core = openvino.Core()
+    bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return {
+        "devices": [name.lower().replace(".", ":") for name in core.available_devices],
+        "computes_in": ["fp32", *(["bf16"] if bf16 else [])],
+    }
+
+
 _DESCRIBERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
     "tensorflow": _tensorflow,
     "torch": _torch,
 }

@@ -22,6 +22,8 @@ from albert_export._imports import import_path
 from albert_export._machine import Machine, describe_machine
 from albert_export._version import __version__
 from albert_export.errors import DISTRIBUTION, install_command
+from albert_export.runtime_table import RUNTIMES, get_runtime
+from albert_export.runtimes.advice import Advice, advise
 from albert_export.targets import TARGETS, Target, get_target
 
 Verb = Literal["export", "run", "prove", "compile"]
@@ -80,6 +82,7 @@ class Ability:
         able: Everything it needs is there.
         needs: Packages that are missing, too old or broken.
         fix: The command that mends it, or None.
+        runtime: Name of the runtime, where it is another than the target's own.
     """
 
     target: str
@@ -87,6 +90,7 @@ class Ability:
     able: bool
     needs: tuple[str, ...]
     fix: str | None
+    runtime: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything :func:`examine` found; ``to_dict`` is what ``albert-export doctor --json`` prints."""
+    """Everything :func:`examine` found; ``to_dict`` is what ``albert-export doctor --json`` prints.
+
+    ``fastest`` is which runtime to read what with, on the CPU, as far as it was measured.
+    """
 
     tool: str
     python: str
@@ -111,6 +118,7 @@ class Diagnosis:
     abilities: tuple[Ability, ...]
     problems: tuple[Problem, ...]
     hints: tuple[Problem, ...]
+    fastest: tuple[Advice, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -130,18 +138,25 @@ def examine(installed: Callable[[str], str | None] | None = None) -> Diagnosis:
     """
     installed = installed or installed_version
     extras = _extras()
-    wanted = {
-        extra: _requirements(extras, extra) for target in TARGETS for extra in itertools.chain(*_needs(target).values())
-    }
+    asked = {extra for target in TARGETS for extra in itertools.chain(*_needs(target).values())}
+    wanted = {extra: _requirements(extras, extra) for extra in sorted(asked | {row.extra for row in RUNTIMES})}
     requirements = sorted({requirement for group in wanted.values() for requirement in group})
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         packages = tuple(pool.map(lambda requirement: _examine_package(requirement, installed), requirements))
     by_requirement = {package.requirement: package for package in packages}
     machine = describe_machine()
-    abilities = tuple(
-        _ability(target, verb, {extra: [by_requirement[line] for line in wanted[extra]] for extra in verb_extras})
-        for target in TARGETS
-        for verb, verb_extras in _needs(target).items()
+    found = {extra: [by_requirement[line] for line in lines] for extra, lines in wanted.items()}
+    abilities = (
+        *(
+            _ability(target, verb, {extra: found[extra] for extra in verb_extras})
+            for target in TARGETS
+            for verb, verb_extras in _needs(target).items()
+        ),
+        *(
+            _ability(target, "run", {row.extra: found[row.extra]}, runtime=row.name)
+            for target in TARGETS
+            for row in map(get_runtime, target.runtimes[1:])
+        ),
     )
     return Diagnosis(
         tool=__version__,
@@ -149,6 +164,7 @@ def examine(installed: Callable[[str], str | None] | None = None) -> Diagnosis:
         machine=machine,
         packages=packages,
         abilities=abilities,
+        fastest=tuple(_fastest(machine)),
         problems=tuple(_problems(packages, installed)),
         hints=tuple(_hints(machine, packages)),
     )
@@ -166,7 +182,7 @@ def _needs(target: Target) -> dict[Verb, tuple[str, ...]]:
     """What can be done with a target -> the extras it takes."""
     needs: dict[Verb, tuple[str, ...]] = {
         "export": (target.build_extra,),
-        "run": (target.run_extra,),
+        "run": (target.own_runtime.extra,),
         "prove": target.proof_extras,
     }
     if target.compile_extra is not None:
@@ -256,7 +272,19 @@ def probe(module: str) -> tuple[dict[str, Any], str | None]:
     return found, None
 
 
-def _ability(target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]]) -> Ability:
+def _fastest(machine: Machine) -> Iterable[Advice]:
+    """Yield which runtime to read what with, where there are several to choose from."""
+    for target in TARGETS:
+        if len(target.runtimes) > 1:
+            for precision in target.precisions:
+                yield advise(target, precision, features=machine.features)
+                if precision in target.calibrated:
+                    yield advise(target, precision, calibrated=True, features=machine.features)
+
+
+def _ability(
+    target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]], *, runtime: str | None = None
+) -> Ability:
     """Judge by the packages of each extra; the fix names only extras that lack something."""
     lacking = [package for packages in needed.values() for package in packages if package.state != "ok"]
     fix = None
@@ -275,7 +303,7 @@ def _ability(target: Target, verb: Verb, needed: Mapping[str, Sequence[Package]]
             fix = f"pip install --force-reinstall {' '.join(broken)}"
         if any(package.name in LINUX_ONLY for package in lacking) and sys.platform != "linux":
             fix = f"on Linux, {fix}"
-    return Ability(target.name, verb, not lacking, tuple(package.name for package in lacking), fix)
+    return Ability(target.name, verb, not lacking, tuple(package.name for package in lacking), fix, runtime)
 
 
 def _problems(packages: Iterable[Package], installed: Callable[[str], str | None]) -> Iterable[Problem]:
@@ -316,6 +344,16 @@ def _hints(machine: Machine, packages: Iterable[Package]) -> Iterable[Problem]:
             )
 
 
+def _told(advice: Advice, abilities: Sequence[Ability]) -> str:
+    """Return the line that says which runtime is fastest, and how to get it where it is not there."""
+    calibrated = " calibrated" if advice.calibrated else ""
+    own = get_target(advice.target).own_runtime.name
+    by = None if advice.runtime == own else advice.runtime
+    runs = next(each for each in abilities if (each.target, each.verb, each.runtime) == (advice.target, "run", by))
+    fix = "" if runs.able else f"; fix: {runs.fix}"
+    return f"fastest for {advice.target} {advice.precision}{calibrated}: {advice.runtime}, {advice.why}{fix}"
+
+
 def render(diagnosis: Diagnosis) -> str:
     """Return the diagnosis as text for a person."""
     machine = diagnosis.machine
@@ -330,7 +368,9 @@ def render(diagnosis: Diagnosis) -> str:
     for ability in diagnosis.abilities:
         state = "yes" if ability.able else f"no: needs {', '.join(ability.needs)}; fix: {ability.fix}"
         processors = f" for {', '.join(get_target(ability.target).compiled_for)}" if ability.verb == "compile" else ""
-        lines.append(f"{ability.verb} {ability.target}{processors}: {state}")
+        by = f" with {ability.runtime}" if ability.runtime else ""
+        lines.append(f"{ability.verb} {ability.target}{processors}{by}: {state}")
+    lines += ["", *(_told(advice, diagnosis.abilities) for advice in diagnosis.fastest)] if diagnosis.fastest else []
     lines.append("")
     for package in diagnosis.packages:
         facts = ", ".join(

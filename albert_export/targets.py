@@ -1,4 +1,4 @@
-"""THE TABLE of targets: which emitter makes an artifact, which runtime runs it, what each needs installed."""
+"""THE TABLE of targets: which emitter makes an artifact, which runtimes read it, what export needs installed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from albert_export.errors import ExportError, InputError, UnknownNameError
 from albert_export.readers import MEDIAPIPE, TASK_LIBRARY, Reader
+from albert_export.runtime_table import RuntimeRow, get_runtime
 
 #: Precisions in the order in which they are listed, with the suffix of the artifact's file name.
 PRECISIONS: dict[str, str] = {"fp32": "", "fp16": "_fp16", "bf16": "_bf16", "int8": "_int8", "int4": "_q4"}
@@ -47,7 +48,8 @@ class Target:
         place: The artifact's main file inside the bundle; ``{form}`` stands for precision, layers and fixed sizes.
         framework: Key in :data:`FRAMEWORKS` of the eager model that is traced.
         emitter: ``module:function`` that writes the artifact.
-        runtime: ``module:class`` that runs it.
+        runtimes: Names in the table of runtimes of those that read it; the first is its own, which runs it unless
+            another is named, and proves it.
         precisions: Precisions it can be exported in, the default first.
         calibrated: Those of them whose activations can be given fixed ranges, measured on calibration texts.
         by_part: Those of them that can be chosen for some parts of the model only.
@@ -59,16 +61,10 @@ class Target:
             (``packed``), the default first.
         embeds: Whether the weights, which lie beside the graph, can be put inside it.
         compiled_for: Processors that this machine lacks, but for which the artifact can be compiled to learn its cost.
-        compiles_shapes: Whether its runtime compiles every new shape, and so can be given buckets of lengths.
-        takes_threads: Whether its runtime can be told the number of threads.
-        devices: Devices its runtime knows, besides ``auto``.
         build_extra: Extra that brings what export needs.
-        run_extra: Extra that brings what the runtime needs.
-        run_package: Package that the runtime imports.
         compile_extra: Extra that brings what compiling for :attr:`compiled_for` needs besides; None without any.
         second_names: Form of the file's name -> the one that other people's loaders look for besides.
         int4_form: How int4 is stored and computed; None for a target without it.
-        native_module: Module whose import loads the native library; None where that of ``run_package`` does.
     """
 
     name: str
@@ -76,7 +72,7 @@ class Target:
     place: str
     framework: str
     emitter: str
-    runtime: str
+    runtimes: tuple[str, ...]
     precisions: tuple[str, ...]
     calibrated: tuple[str, ...]
     by_part: tuple[str, ...]
@@ -87,21 +83,20 @@ class Target:
     tokens: tuple[str, ...]
     embeds: bool
     compiled_for: tuple[str, ...]
-    compiles_shapes: bool
-    takes_threads: bool
-    devices: tuple[str, ...]
     build_extra: str
-    run_extra: str
-    run_package: str
     compile_extra: str | None = None
     second_names: Mapping[str, str] = field(default_factory=dict)
     int4_form: str | None = None
-    native_module: str | None = None
+
+    @property
+    def own_runtime(self) -> RuntimeRow:
+        """The runtime that runs it unless another is named."""
+        return get_runtime(self.runtimes[0])
 
     @property
     def proof_extras(self) -> tuple[str, ...]:
         """Extras that export and parity take: what is built is run, and compared with PyTorch in float64."""
-        return tuple(dict.fromkeys((self.build_extra, self.run_extra, FRAMEWORKS["torch"].extra)))
+        return tuple(dict.fromkeys((self.build_extra, self.own_runtime.extra, FRAMEWORKS["torch"].extra)))
 
 
 #: LayerNormalization begins at 17; below 18 the reductions it is checked with differ. The newest is the one that the
@@ -118,7 +113,7 @@ TARGETS: tuple[Target, ...] = (
         place="onnx/model{form}.onnx",
         framework="torch",
         emitter="albert_export.graphs.onnx_emitter:emit_onnx",
-        runtime="albert_export.runtimes.onnxruntime_runtime:OnnxRuntime",
+        runtimes=("onnxruntime", "openvino"),
         precisions=("fp32", "fp16", "bf16", "int8", "int4"),
         calibrated=("int8",),
         by_part=("int8", "int4"),
@@ -129,12 +124,7 @@ TARGETS: tuple[Target, ...] = (
         tokens=("padded", "packed"),
         embeds=False,
         compiled_for=(),
-        compiles_shapes=False,
-        takes_threads=True,
-        devices=("cpu", "cuda"),
         build_extra="onnx",
-        run_extra="onnxruntime",
-        run_package="onnxruntime",
         second_names={"_int8": "_quantized"},
         int4_form="weights in blocks of 32 with a scale each, multiplied in float32: for size, not for speed",
     ),
@@ -144,7 +134,7 @@ TARGETS: tuple[Target, ...] = (
         place="saved_model{form}/1/saved_model.pb",
         framework="tensorflow",
         emitter="albert_export.graphs.savedmodel_emitter:emit_savedmodel",
-        runtime="albert_export.runtimes.savedmodel_runtime:SavedModelRuntime",
+        runtimes=("tensorflow",),
         precisions=("fp32",),
         calibrated=(),
         by_part=(),
@@ -155,12 +145,7 @@ TARGETS: tuple[Target, ...] = (
         tokens=("padded",),
         embeds=False,
         compiled_for=(),
-        compiles_shapes=False,
-        takes_threads=True,
-        devices=("cpu", "cuda"),
         build_extra="tensorflow",
-        run_extra="tensorflow",
-        run_package="tensorflow",
     ),
     Target(
         name="tflite",
@@ -168,7 +153,7 @@ TARGETS: tuple[Target, ...] = (
         place="tflite/model{form}.tflite",
         framework="tensorflow",
         emitter="albert_export.graphs.tflite_emitter:emit_tflite",
-        runtime="albert_export.runtimes.litert_runtime:LiteRtRuntime",
+        runtimes=("litert", "openvino"),
         precisions=("fp32", "fp16", "int8"),
         calibrated=("int8",),
         by_part=("int8",),
@@ -179,13 +164,7 @@ TARGETS: tuple[Target, ...] = (
         tokens=("padded",),
         embeds=False,
         compiled_for=(),
-        compiles_shapes=False,
-        takes_threads=True,
-        devices=("cpu",),
         build_extra="tensorflow",
-        run_extra="tflite",
-        run_package="ai_edge_litert",
-        native_module="ai_edge_litert.interpreter",
     ),
     Target(
         name="stablehlo",
@@ -193,7 +172,7 @@ TARGETS: tuple[Target, ...] = (
         place="stablehlo/model{form}.jax",
         framework="flax",
         emitter="albert_export.graphs.stablehlo_emitter:emit_stablehlo",
-        runtime="albert_export.runtimes.stablehlo_runtime:StableHloRuntime",
+        runtimes=("jax",),
         precisions=("fp32", "bf16", "fp16"),
         calibrated=(),
         by_part=(),
@@ -204,12 +183,7 @@ TARGETS: tuple[Target, ...] = (
         tokens=("padded",),
         embeds=True,
         compiled_for=("tpu:v4", "tpu:v5e", "tpu:v5p", "tpu:v6e"),
-        compiles_shapes=True,
-        takes_threads=False,
-        devices=("cpu", "cuda", "tpu"),
         build_extra="jax",
-        run_extra="jax",
-        run_package="jax",
         compile_extra="tpu",
     ),
 )

@@ -1,4 +1,4 @@
-"""One runtime per target, one protocol.
+"""The runtimes, behind one protocol.
 
 Importing this package imports no runtime; :func:`load` imports the one that the artifact needs.
 """
@@ -9,8 +9,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from albert_export._imports import resolve
 from albert_export.errors import InputError
+from albert_export.runtimes.choosing import choose_runtime
 from albert_export.runtimes.protocol import Runtime
 from albert_export.targets import get_target
 
@@ -29,6 +29,7 @@ def load(
     device: str = "auto",
     threads: int | None = None,
     buckets: Sequence[int] | str | None = None,
+    runtime: str | None = None,
 ) -> Runtime:
     """Open a bundle and load one of its artifacts.
 
@@ -42,6 +43,9 @@ def load(
         threads: Threads of one run; None for one on each processor that this process has.
         buckets: For StableHLO, which compiles every new shape: sequence lengths that shorter runs are padded to, or
             ``powers`` for powers of two. Outputs are cut back.
+        runtime: Which runtime reads the artifact: one of those in the target's row, as ``openvino`` for ONNX and
+            TFLite (``openvino:bf16`` computes in bf16 whatever the artifact's precision); ``auto`` for the one that was
+            measured to be the fastest on such a processor, if it is installed; None for the target's own.
 
     Returns:
         The runtime, a context manager; its ``run`` is safe to call from several threads.
@@ -50,8 +54,8 @@ def load(
         BundleError: The directory is no bundle, was altered, or has no such artifact.
         DeviceError: The device is not there.
         MissingDependencyError: The package that runs this target is not installed.
-        UnknownNameError: No target or precision of that name.
-        InputError: ``device``, ``threads`` or ``buckets`` is no value of its kind, or not this target's.
+        UnknownNameError: No target, precision or runtime of that name.
+        InputError: ``device``, ``threads``, ``buckets`` or ``runtime`` is no value of its kind, or not this target's.
     """
     from albert_export.bundle import Bundle
 
@@ -62,14 +66,14 @@ def load(
         bundle = Bundle.open(path, verify="sizes")
         artifact = bundle.select(target, precision, file=file)
         bundle.verify(artifact)
-    runtime_class: type[Runtime] = resolve(get_target(artifact.target).runtime)
+    chosen = choose_runtime(artifact, runtime)
     options: dict[str, Any] = {"device": device, "threads": threads}
     if buckets is not None:
-        if not get_target(artifact.target).compiles_shapes:
+        if not chosen.row.compiles_shapes:
             raise InputError(
                 f"{get_target(artifact.target).title} artifacts run every length as it is",
                 received=f"buckets={buckets}",
                 fix="leave buckets out",
             )
         options["buckets"] = buckets
-    return runtime_class.open(bundle, artifact, **options)
+    return chosen.open(bundle, artifact, **options)

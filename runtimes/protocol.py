@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ class Runtime(ABC):
 
     Attributes:
         target: Name of the target, e.g. ``onnx``.
-        device: Where it really runs: ``cpu``, ``cuda`` (device 0) or ``cuda:N``; never ``auto``.
+        device: Where it really runs: ``cpu``, ``cuda`` (device 0), ``cuda:N`` …; never ``auto``.
         reason: Why that device, in a few words; for logs and for ``describe``.
         task: The head that the artifact computes.
         config: Configuration of the checkpoint it was exported from.
@@ -41,7 +41,7 @@ class Runtime(ABC):
         sizes: Dynamic axis -> size that the artifact fixes it to, or None where any size will do.
     """
 
-    target: ClassVar[str]
+    target: str
 
     def __init__(
         self,

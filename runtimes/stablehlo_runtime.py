@@ -158,7 +158,7 @@ class StableHloRuntime(Runtime):
                 device; or the weights are not those it takes.
             InputError: ``device``, ``threads`` or ``buckets`` is no value of its kind.
         """
-        kind, index = parse_device(device, get_target(cls.target).devices)
+        kind, index = parse_device(device, get_target(cls.target).own_runtime.devices)
         if checked_threads(threads) is not None:
             raise InputError(
                 "JAX takes no number of threads: it uses the processors of its process",

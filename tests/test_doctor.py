@@ -36,7 +36,8 @@ def diagnose(
 
 
 def abilities(diagnosis: Diagnosis, target: str = "onnx") -> dict[str, bool]:
-    return {ability.verb: ability.able for ability in diagnosis.abilities if ability.target == target}
+    own = [each for each in diagnosis.abilities if each.target == target and each.runtime is None]
+    return {ability.verb: ability.able for ability in own}
 
 
 def test_a_machine_with_everything_can_do_everything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,6 @@ from albert_export.bench.shapes import Shape, check_lengths
 from albert_export.checkpoints import Checkpoint
 from albert_export.errors import CheckpointError, InputError, MissingDependencyError
 from albert_export.runtimes.protocol import checked_threads
-from albert_export.targets import get_target
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ def bench_bundles(
     seed: int = 0,
     model: Model | None = None,
     say: Say = lambda _: None,
+    runtimes: Sequence[str] = (),
 ) -> BenchReport:
     """Measure the artifacts of bundles side by side.
 
@@ -70,17 +70,18 @@ def bench_bundles(
         seed: Of ids, lengths, and the orders in which artifacts take turns.
         model: What errors are measured against; None for no errors.
         say: Gets lines of progress.
+        runtimes: What reads the artifacts; see :func:`albert_export.bench.entries.choose_entries`.
 
     Raises:
         BundleError: A directory is no bundle, was altered, or none of its artifacts is meant.
-        UnknownNameError: A target, precision, file or baseline that there is none of.
+        UnknownNameError: A target, precision, file, runtime or baseline that there is none of.
         InputError: A shape is longer than the model's positions or runs on no artifact, the baseline takes none, a
-            directory is named twice, or several artifacts would share a TPU.
+            directory is named twice, a runtime reads no artifact, or several artifacts would share a TPU.
         CheckpointError: The checkpoint that was named is not the one of a bundle.
         AlbertExportError: An artifact cannot be loaded or run; the message begins with its name.
     """
     checked_threads(threads)
-    entries = choose_entries(directories, targets=targets, precisions=precisions, files=files)
+    entries = choose_entries(directories, targets=targets, precisions=precisions, files=files, runtimes=runtimes)
     check_lengths(shapes, min(entry.bundle.config.max_position_embeddings for entry in entries))
     notes = _untimed(entries, shapes)
     timed = [entry.name for entry in entries if _is_timed(entry, shapes)]
@@ -125,7 +126,7 @@ def bench_bundles(
 
 def _start(entry: Entry, device: str, threads: int | None, seed: int) -> Start:
     artifact = entry.artifact
-    threads = threads if get_target(artifact.target).takes_threads else None
+    threads = threads if entry.runtime_row.takes_threads else None
     facts = {
         "task": entry.bundle.task.name,
         "source": entry.bundle.manifest.source.name,
@@ -133,6 +134,7 @@ def _start(entry: Entry, device: str, threads: int | None, seed: int) -> Start:
         "target": artifact.target,
         "precision": artifact.precision,
         "layers": artifact.layers,
+        "runtime": entry.runtime or entry.runtime_row.name,
     }
     return Start(lambda: entry.start(device=device, threads=threads, seed=seed), facts, entry.file_bytes)
 
@@ -143,17 +145,17 @@ def _is_timed(entry: Entry, shapes: Sequence[Shape]) -> bool:
 
 def _without_threads(entries: Sequence[Entry]) -> list[str]:
     """Return a note for each artifact whose runtime cannot be told the number of threads."""
-    targets = [(entry.name, get_target(entry.artifact.target)) for entry in entries]
+    runtimes = [(entry.name, entry.runtime_row) for entry in entries]
     return [
-        f"{name} runs with threads of its own choice: {target.run_package} takes no number of threads"
-        for name, target in targets
-        if not target.takes_threads
+        f"{name} runs with threads of its own choice: {runtime.package} takes no number of threads"
+        for name, runtime in runtimes
+        if not runtime.takes_threads
     ]
 
 
 def _check_tpu(entries: Sequence[Entry], device: str) -> None:
     """Check that no two artifacts would run on a TPU, which belongs to one process as long as that lives."""
-    there = [entry.name for entry in entries if "tpu" in get_target(entry.artifact.target).devices]
+    there = [entry.name for entry in entries if "tpu" in entry.runtime_row.devices]
     if device.partition(":")[0] == "tpu" and len(there) > 1:
         raise InputError(
             "on a TPU, which one process holds alone, one artifact can be measured at a time",

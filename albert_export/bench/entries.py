@@ -11,22 +11,35 @@ from albert_export.bench.contenders import ProcessContender
 from albert_export.bench.shapes import CHOICES, IntArray, Shape, make_inputs
 from albert_export.bundle import Artifact, Bundle
 from albert_export.errors import BundleError, InputError, UnknownNameError
-from albert_export.targets import PRECISIONS, TARGETS
+from albert_export.runtime_table import RuntimeRow, get_runtime, is_installed, parse_runtime
+from albert_export.runtimes.choosing import choose_runtime
+from albert_export.targets import PRECISIONS, TARGETS, get_target
+
+#: Stand for each target's own runtime, and for every one that is installed and reads the target.
+OWN, ALL = "own", "all"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One artifact that is measured.
+    """One artifact in one runtime, which is measured.
 
     Attributes:
-        name: What it is called in every table: its file, after the directory where there are several.
+        name: What it is called in every table: its file, after the directory where there are several, and before
+            ``@`` and the runtime where that is not the target's own.
         bundle: The opened, verified bundle.
         artifact: The artifact.
+        runtime: What reads it, as for :func:`albert_export.load`; None for its target's own.
     """
 
     name: str
     bundle: Bundle
     artifact: Artifact
+    runtime: str | None = None
+
+    @property
+    def runtime_row(self) -> RuntimeRow:
+        """The row of what reads it."""
+        return choose_runtime(self.artifact, self.runtime).row
 
     @property
     def file_bytes(self) -> int:
@@ -62,7 +75,7 @@ class Entry:
         place = {"bundle": str(self.bundle.path), "file": self.artifact.file}
         return ProcessContender(
             self.name,
-            request={**place, "device": device, "threads": threads},
+            request={**place, "device": device, "threads": threads, "runtime": self.runtime},
             takes=self.takes,
             inputs=lambda shape: self.inputs(shape, seed),
         )
@@ -74,6 +87,7 @@ def choose_entries(
     targets: Sequence[str] = (),
     precisions: Sequence[str] = (),
     files: Sequence[str] = (),
+    runtimes: Sequence[str] = (),
 ) -> list[Entry]:
     """Open the bundles and return the artifacts that are meant, verified.
 
@@ -82,14 +96,19 @@ def choose_entries(
         targets: Names in the table of targets; empty for all.
         precisions: Names in the table of precisions; empty for all.
         files: Artifacts' files in their bundles; empty for all.
+        runtimes: What reads them: names in the table of runtimes, ``own`` for each target's own, ``all`` for every one
+            that is installed and reads the target; an artifact is an entry for each that reads it. Empty for ``own``.
 
     Raises:
-        UnknownNameError: A target, precision or file that there is none of.
+        UnknownNameError: A target, precision, file or runtime that there is none of.
         BundleError: A directory is no bundle, was altered, or none of its artifacts is meant.
-        InputError: A directory is named twice.
+        InputError: A directory is named twice, or a runtime reads none of the artifacts.
     """
     _check_names("target", targets, [target.name for target in TARGETS])
     _check_names("precision", precisions, list(PRECISIONS))
+    for name in runtimes:
+        if name not in (OWN, ALL):
+            parse_runtime(name)
     bundles = [(os.fspath(directory), Bundle.open(directory, verify="sizes")) for directory in directories]
     if len({bundle.path for _, bundle in bundles}) < len(bundles):
         raise InputError(
@@ -117,8 +136,34 @@ def choose_entries(
         prefix = f"{Path(given).as_posix()}/" if len(bundles) > 1 else ""
         for artifact in chosen:
             bundle.verify(artifact)
-            entries.append(Entry(prefix + artifact.file, bundle, artifact))
+            for runtime in _reading(artifact, runtimes or (OWN,)):
+                name = prefix + artifact.file + (f"@{runtime}" if runtime else "")
+                entries.append(Entry(name, bundle, artifact, runtime))
+    _check_runtimes(runtimes, entries)
     return entries
+
+
+def _reading(artifact: Artifact, runtimes: Sequence[str]) -> list[str | None]:
+    """Return those of the named runtimes that read the artifact, None for its target's own."""
+    target = get_target(artifact.target)
+    found: list[str | None] = []
+    for name in runtimes:
+        if name == OWN:
+            found.append(None)
+        elif name == ALL:
+            others = [row.name for row in map(get_runtime, target.runtimes[1:]) if is_installed(row)]
+            found += [None, *others]
+        elif parse_runtime(name)[0].name in target.runtimes:
+            found.append(None if name == target.runtimes[0] else name)
+    return list(dict.fromkeys(found))
+
+
+def _check_runtimes(runtimes: Sequence[str], entries: Sequence[Entry]) -> None:
+    for name in runtimes:
+        if name not in (OWN, ALL) and parse_runtime(name)[0] not in [entry.runtime_row for entry in entries]:
+            raise InputError(
+                "a runtime must read one of the artifacts", received=name, fix="leave it out, or name other artifacts"
+            )
 
 
 def _check_names(kind: str, names: Sequence[str], known: Sequence[str]) -> None:

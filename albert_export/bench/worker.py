@@ -1,6 +1,7 @@
 """The process that measures one artifact of a bundle; see :mod:`albert_export.bench.serving`.
 
-To ``load`` it takes ``bundle`` (the directory), ``file`` (the artifact), ``device`` and ``threads``.
+To ``load`` it takes ``bundle`` (the directory), ``file`` (the artifact), ``device``, ``threads`` and ``runtime``
+(null for the target's own).
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from typing import Any
 from albert_export._imports import resolve
 from albert_export.bench.serving import Loaded, serve
 from albert_export.bundle import Bundle
-from albert_export.runtimes import Runtime
-from albert_export.targets import get_target
+from albert_export.runtimes.choosing import choose_runtime
 
 #: What of a runtime's own description is told: nothing of it is a path.
-_TOLD = ("device", "reason", "threads", "versions")
+_TOLD = ("device", "reason", "computes_in", "threads", "versions")
 
 
 def main() -> None:
@@ -30,16 +30,18 @@ def prepare(request: Mapping[str, Any]) -> Callable[[], Loaded]:
     # Whoever starts this process has verified the bundle.
     bundle = Bundle.open(request["bundle"], verify=False)
     artifact = bundle.select(file=request["file"])
-    target = get_target(artifact.target)
-    runtime_class: type[Runtime] = resolve(target.runtime)
+    chosen = choose_runtime(artifact, request.get("runtime"))
+    resolve(chosen.row.location)
     _ = bundle.config  # read now
     with contextlib.suppress(ImportError):  # the runtime tells what is missing, and how to get it
-        importlib.import_module(target.native_module or target.run_package)
+        importlib.import_module(chosen.row.native_module or chosen.row.package)
 
     def load() -> Loaded:
-        runtime = runtime_class.open(bundle, artifact, device=request["device"], threads=request["threads"])
+        runtime = chosen.open(bundle, artifact, device=request["device"], threads=request["threads"])
         described = runtime.describe()
-        return Loaded(lambda inputs: runtime.run(**inputs), {name: described[name] for name in _TOLD})
+        return Loaded(
+            lambda inputs: runtime.run(**inputs), {name: described[name] for name in _TOLD if name in described}
+        )
 
     return load
 

@@ -20,6 +20,7 @@ from albert_export.cli.options import (
 )
 from albert_export.cli.output import json_text, print_json, progress
 from albert_export.errors import InputError
+from albert_export.runtime_table import runtime_names
 from albert_export.targets import PRECISIONS, TARGETS
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ DEFAULT_SHAPES = "1x16,1x128,8x128,8x128p"
         "albert-export bench qa/ --targets onnx --shapes 1x16,1x128,1x384,8x128p --plot bench.png",
         "albert-export bench base/ large/ --baseline base/onnx/model.onnx --save bench.json",
         "albert-export bench qa/ --file onnx/model.onnx --file onnx/model_int8.onnx --threads 1",
+        "albert-export bench qa/ --runtimes own,openvino,openvino:bf16",
         "albert-export bench qa/ --json | jq '.artifacts[] | {name, speed}'",
     ),
 )
@@ -62,6 +64,14 @@ DEFAULT_SHAPES = "1x16,1x128,8x128,8x128p"
     multiple=True,
     metavar="FILE",
     help="Of these one file, as `inspect` lists them, e.g. onnx/model_int8.onnx; can be given several times.",
+)
+@click.option(
+    "--runtimes",
+    default="own",
+    show_default=True,
+    shell_complete=completing(lambda: ("own", "all", *runtime_names())),
+    help="What reads them, each in turn, separated by commas: own for each target's own runtime, openvino, "
+    "openvino:bf16, …, or all that are installed.",
 )
 @click.option(
     "--shapes",
@@ -124,6 +134,7 @@ def bench_command(
     targets: str,
     precisions: str,
     files: tuple[str, ...],
+    runtimes: str,
     shapes: tuple[Shape, ...],
     baseline: str | None,
     repeats: int,
@@ -169,6 +180,7 @@ def bench_command(
         targets=() if targets == "all" else names_in(targets),
         precisions=() if precisions == "all" else names_in(precisions),
         files=files,
+        runtimes=names_in(runtimes),
         baseline=baseline,
         device=device,
         threads=threads,

@@ -16,11 +16,12 @@ from albert_export.cli.options import (
     json_option,
     names_in,
     quiet_option,
+    runtime_option,
     task_names,
 )
 from albert_export.cli.output import print_json, progress
 from albert_export.cli.self_test import check_use, run_self_test
-from albert_export.errors import UnknownNameError
+from albert_export.errors import InputError, UnknownNameError
 from albert_export.targets import FRAMEWORKS, TARGETS
 
 #: The keys of ``albert_export.parity.report.FORMS``, which is not imported for the sake of a quick `--help`.
@@ -63,6 +64,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     examples=(
         "albert-export parity qa/ --model albert-qa/",
         "albert-export parity qa/ --report json,markdown          # into qa/parity/",
+        "albert-export parity qa/ --runtime openvino              # as it will be run, without a record",
         "albert-export parity qa/ --explain                       # on a miss: the first layer that diverges",
         "albert-export parity qa/ --model albert-qa/ --data dev.jsonl --max-drop 0.5   # exact match and F1 too",
         "albert-export parity qa/ --model albert-qa/ --json | jq .ok",
@@ -98,9 +100,9 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
 )
 @click.option(
     "--record/--no-record",
-    default=True,
-    show_default=True,
-    help="Put the verdict into the manifest; --no-record for a bundle that must not be written.",
+    default=None,
+    help="Put the verdict into the manifest, as is done unless --runtime is given: the manifest holds what the "
+    "targets' own runtimes gave. --no-record for a bundle that must not be written.",
 )
 @data_options
 @click.option(
@@ -125,6 +127,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     help="With --self-test and without DIR: the head, question-answering by default.",
 )
 @click.option("--device", default="auto", show_default=True, help="Device that the artifacts run on.")
+@runtime_option()
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random cases.")
 @checkpoint_options
 @json_option("the report")
@@ -137,7 +140,7 @@ def parity_command(
     targets: str,
     frameworks: str,
     forms: tuple[str, ...],
-    record: bool,
+    record: bool | None,
     data: str | None,
     max_drop: float | None,
     explain: bool,
@@ -145,6 +148,7 @@ def parity_command(
     as_self_test: bool,
     task: str | None,
     device: str,
+    runtime: str | None,
     seed: int,
     revision: str | None,
     cache_dir: Path | None,
@@ -169,6 +173,12 @@ def parity_command(
     assert bundle is not None, "check_use looked"
     if plot is not None:
         check_plot(plot)
+    if record and runtime is not None:
+        raise InputError(
+            "the manifest holds the verdict on each target's own runtime",
+            received=f"--record and --runtime {runtime}",
+            fix="leave one out",
+        )
     opened = Bundle.open(bundle)
     report = check_parity(
         opened,
@@ -184,6 +194,7 @@ def parity_command(
         device=device,
         seed=seed,
         progress=progress(quiet),
+        runtime=runtime,
     )
     if as_json:
         print_json(report.to_dict())
@@ -192,7 +203,7 @@ def parity_command(
     if plot is not None:
         draw(report, plot)
     # Last, so that a bundle that cannot be written does not cost the result.
-    if record:
+    if record or (record is None and runtime is None):
         record_parity(opened, report, forms=forms)
     elif forms:
         write_reports(report, bundle, forms=forms)

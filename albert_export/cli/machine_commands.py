@@ -11,6 +11,7 @@ from click.shell_completion import get_completion_class
 from albert_export._text import table
 from albert_export.cli.options import Command, json_option
 from albert_export.cli.output import print_json
+from albert_export.runtime_table import get_runtime
 from albert_export.targets import FRAMEWORKS, PRECISIONS, TARGETS, Target
 from albert_export.tasks import TASKS, Task
 
@@ -61,25 +62,32 @@ def targets_command(as_json: bool) -> None:
 
 def _describe_target(target: Target) -> str:
     framework = FRAMEWORKS[target.framework].title
-    lines = [
-        f"{target.name}: {target.place.format(form='[_FORM]')}, traced from {framework}",
-        f"  layers   {' or '.join(target.layers)}, the first by default",
-        f"  devices  {', '.join(target.devices)}",
-        f"  install  albert-export[{target.build_extra}] to export, albert-export[{target.run_extra}] to run",
-    ]
+    lines = [f"{target.name}: {target.place.format(form='[_FORM]')}, traced from {framework}"]
     if target.int8_form is not None:
-        lines.insert(1, f"  int8     by default {target.int8_form}")
+        lines.append(f"  int8     by default {target.int8_form}")
     if target.calibrated:
-        lines.insert(2, "           with --calibrate activations with fixed ranges")
+        lines.append("           with --calibrate activations with fixed ranges")
     if target.int4_form is not None:
-        lines.insert(-3, f"  int4     {target.int4_form}")
+        lines.append(f"  int4     {target.int4_form}")
+    lines.append(f"  layers   {' or '.join(target.layers)}, the first by default")
+    for row in map(get_runtime, target.runtimes):
+        how = f"{row.title} on {', '.join(row.devices)}: albert-export[{row.extra}]"
+        lines.append(f"  run by   {how}" if row is target.own_runtime else f"  or by    {how}, --runtime {row.name}")
+    lines.append(f"  export   albert-export[{target.build_extra}]")
     return "\n".join(lines)
 
 
 def _target_fields(target: Target) -> dict[str, Any]:
     shown = ("name", "title", "place", "framework", "precisions", "calibrated", "by_part", "int8_form")
     fields = dataclasses.asdict(target)
-    return {key: fields[key] for key in (*shown, "int4_form", "layers", "devices", "build_extra", "run_extra")}
+    runtime = target.own_runtime
+    return {
+        **{key: fields[key] for key in (*shown, "int4_form", "layers")},
+        "devices": runtime.devices,
+        "runtimes": target.runtimes,
+        "build_extra": target.build_extra,
+        "run_extra": runtime.extra,
+    }
 
 
 @click.command(

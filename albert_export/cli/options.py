@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from albert_export.builtin import DEFAULT_MODEL, HELD_OUT_SETS
+from albert_export.runtime_table import RUNTIMES, runtime_names
 from albert_export.targets import PRECISIONS, TARGETS
 from albert_export.tasks import TASKS
 
@@ -133,10 +134,22 @@ def data_options(function: Decorated) -> Decorated:
     return function
 
 
+def runtime_option() -> Decorator[Any]:
+    """``--runtime``: what reads the artifacts."""
+    return click.option(
+        "--runtime",
+        shell_complete=completing(lambda: ("auto", *runtime_names())),
+        help="What reads ONNX or TFLite: the target's own runtime by default, or openvino, which openvino:bf16 and "
+        "openvino:fp32 tell what to compute in; auto takes the one that was measured to be the fastest on such a "
+        "processor, as doctor tells.",
+    )
+
+
 def runtime_options(function: Decorated) -> Decorated:
-    """Which artifact of a bundle runs, and on what."""
-    devices = sorted({device for target in TARGETS for device in target.devices})
+    """Which artifact of a bundle runs, in what, and on what."""
+    devices = sorted({device for runtime in RUNTIMES for device in runtime.devices})
     for option in (
+        runtime_option(),
         click.option(
             "--threads",
             type=click.IntRange(min=1),

@@ -39,6 +39,7 @@ _FIELD_OPTIONS = {
         'albert-export run mlm/ --text "Paris is the [MASK] of France."',
         'albert-export run choice/ --prompt "It rained, so" --choice "she took a coat." --choice "the sun was out."',
         "albert-export run qa/ --input questions.jsonl --output answers.jsonl",
+        'albert-export run qa/ --precision bf16 --runtime openvino --question "Who?" --context "…"',
         "albert-export run qa/ --input - < questions.jsonl | jq .result.text",
     ),
 )
@@ -88,6 +89,7 @@ def run_command(
     file: str | None,
     device: str,
     threads: int | None,
+    runtime: str | None,
     as_json: bool,
     quiet: bool,
     **texts: Any,
@@ -102,7 +104,7 @@ def run_command(
     _check_ways(record, source, destination)
     options = {**_parse_settings(settings), **({} if top_k is None else {"top_k": top_k})}
     chosen = {"target": target, "precision": precision, "file": file}
-    with pipeline(bundle, **chosen, device=device, threads=threads) as answer:
+    with pipeline(bundle, **chosen, device=device, threads=threads, runtime=runtime) as answer:
         if source is not None:
             _run_lines(answer, source, destination, batch_size=batch_size, quiet=quiet, options=options)
         else:

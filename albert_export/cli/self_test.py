@@ -18,6 +18,7 @@ _NOT_HERE = {
     "--max-drop": "max_drop",
     "--explain": "explain",
     "--plot": "plot",
+    "--runtime": "runtime",
 }
 
 

@@ -33,7 +33,9 @@ from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
 from albert_export.parity.rounding import rounded_parts
 from albert_export.parity.source import open_source
 from albert_export.parity.verdict import judge, judge_eager
+from albert_export.runtime_table import parse_runtime
 from albert_export.runtimes import Runtime
+from albert_export.runtimes.choosing import AUTO, choose_runtime
 from albert_export.targets import FRAMEWORKS, get_target
 
 _PACKAGES = (
@@ -46,6 +48,7 @@ _PACKAGES = (
     "onnxruntime",
     "onnxruntime-gpu",
     "ai-edge-litert",
+    "openvino",
     "jax",
     "jaxlib",
     "flax",
@@ -74,6 +77,7 @@ def check_parity(
     seed: int = 0,
     change_inputs: ChangeInputs | None = None,
     progress: Progress | None = None,
+    runtime: str | None = None,
 ) -> ParityReport:
     """Run the artifacts of a bundle and the eager model on the same cases, and judge how far they lie apart.
 
@@ -106,11 +110,14 @@ def check_parity(
         change_inputs: What the artifacts get in place of the inputs that the eager model gets, to see whether that is
             caught; None for the same inputs.
         progress: Gets a line now and then.
+        runtime: Which runtime reads the artifacts, as for :func:`albert_export.load`: those that it reads are checked.
+            None for each target's own.
 
     Raises:
         CheckpointError: The checkpoint cannot be found, is not the one the bundle was made from, or gives NaN itself.
-        BundleError: The directory is no bundle, was altered, or holds no artifact of the targets.
-        UnknownNameError: No target or framework of that name, or a precision that this release cannot judge.
+        BundleError: The directory is no bundle, was altered, or holds no artifact of the targets, or none that the
+            runtime reads.
+        UnknownNameError: No target, framework or runtime of that name, or a precision that this release cannot judge.
         DeviceError: The device is not there, or fails.
         MissingDependencyError: torch, the framework that an artifact was traced from, or the package that runs it is
             not installed.
@@ -122,11 +129,11 @@ def check_parity(
         raise InputError("seed must be a whole number of at least 0", received=seed, fix="leave seed out for 0")
     check_drop(max_drop)
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-    artifacts = _chosen(opened, targets)
+    artifacts = _chosen(opened, targets, runtime)
     further = _frameworks(frameworks)
     for artifact in artifacts:
         criterion_for(artifact.precision)
-        check_needs(get_target(artifact.target))
+        check_needs(get_target(artifact.target), choose_runtime(artifact, runtime).row)
     checkpoint = open_source(
         opened,
         model,
@@ -155,7 +162,7 @@ def check_parity(
     def rounded(parts: tuple[str, ...]) -> Oracle:
         return Oracle(checkpoint, opened.task, allow_random_head=bool(allow_random_head), rounded=parts)
 
-    run = _Run(opened, oracle, rounded, tokenizer, device, threads, seed, change_inputs, metrics, explain, say)
+    run = _Run(opened, oracle, rounded, tokenizer, device, threads, seed, change_inputs, metrics, explain, say, runtime)
     tokenizers = same_tokenizer(tokenizer, checkpoint, opened.config)
     results = [
         replace(result, checks=(*result.checks, tokenizers))
@@ -195,6 +202,7 @@ class _Run:
         metrics: DataCheck | None,
         explain: bool,
         say: Progress,
+        runtime: str | None,
     ) -> None:
         self.bundle = bundle
         self.oracle = oracle
@@ -207,6 +215,7 @@ class _Run:
         self.metrics = metrics
         self.explain = explain
         self.say = say
+        self.runtime = runtime
         self.eager: dict[str, dict[tuple[str, Places], Pool]] = {
             framework: {(spec.name, places): Pool() for spec in bundle.task.outputs for places in PLACES}
             for framework in oracle.frameworks
@@ -267,11 +276,11 @@ class _Run:
 
     def _open(self, artifact: Artifact, **options: Any) -> Runtime:
         options |= {"device": self.device, "threads": self.threads, "change_inputs": self.change_inputs}
-        return open_artifact(self.bundle, artifact, **options)
+        return open_artifact(self.bundle, artifact, runtime=self.runtime, **options)
 
     def _for_texts(self, artifact: Artifact, runtime: Runtime, stack: ExitStack) -> Runtime:
         """Return the runtime for many texts: one that compiles every new shape is opened again, with few shapes."""
-        if not get_target(artifact.target).compiles_shapes or runtime.sizes.get("sequence") is not None:
+        if not choose_runtime(artifact, self.runtime).row.compiles_shapes or runtime.sizes.get("sequence") is not None:
             return runtime
         return stack.enter_context(self._open(artifact, buckets="powers"))
 
@@ -298,7 +307,7 @@ def _silent(_: str) -> None:
     """Take a line of progress that nobody asked for."""
 
 
-def _chosen(bundle: Bundle, targets: str | Sequence[str]) -> list[Artifact]:
+def _chosen(bundle: Bundle, targets: str | Sequence[str], runtime: str | None) -> list[Artifact]:
     wanted = None if targets == "all" else [targets] if isinstance(targets, str) else list(targets)
     names = None if wanted is None or "all" in wanted else {get_target(name).name for name in wanted}
     artifacts = [artifact for artifact in bundle.manifest.artifacts if names is None or artifact.target in names]
@@ -308,7 +317,17 @@ def _chosen(bundle: Bundle, targets: str | Sequence[str]) -> list[Artifact]:
             received=f"a bundle without one of {', '.join(sorted(names))}" if names else "a bundle without any",
             fix="export one",
         )
-    return artifacts
+    if runtime is None or runtime == AUTO:
+        return artifacts
+    row, _ = parse_runtime(runtime)
+    read = [artifact for artifact in artifacts if row.name in get_target(artifact.target).runtimes]
+    if not read:
+        raise BundleError(
+            f"parity needs an artifact that {row.title} reads",
+            received=", ".join(artifact.file for artifact in artifacts),
+            fix="leave runtime out",
+        )
+    return read
 
 
 def _frameworks(names: str | Sequence[str]) -> list[str]:

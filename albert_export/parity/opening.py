@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from albert_export._imports import resolve
 from albert_export.errors import BundleError
+from albert_export.runtimes.choosing import choose_runtime
 from albert_export.runtimes.input_checks import IntArray
 from albert_export.runtimes.protocol import Array, Runtime
-from albert_export.targets import get_target
 
 if TYPE_CHECKING:
     from albert_export.bundle import Artifact, Bundle
@@ -19,18 +18,23 @@ ChangeInputs = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 
 def open_artifact(
-    bundle: Bundle, artifact: Artifact, *, change_inputs: ChangeInputs | None = None, **options: Any
+    bundle: Bundle,
+    artifact: Artifact,
+    *,
+    change_inputs: ChangeInputs | None = None,
+    runtime: str | None = None,
+    **options: Any,
 ) -> Runtime:
-    """Open an artifact with the runtime of its target.
+    """Open an artifact.
 
     Args:
         bundle: Holds it.
         artifact: Its entry in the manifest.
         change_inputs: What it gets in place of the inputs; None for the inputs themselves.
+        runtime: Which runtime reads it, as for :func:`albert_export.load`.
         **options: As of the runtime's ``open``.
     """
-    runtime_class: type[Runtime] = resolve(get_target(artifact.target).runtime)
-    opened = runtime_class.open(bundle, artifact, **options)
+    opened = choose_runtime(artifact, runtime).open(bundle, artifact, **options)
     return opened if change_inputs is None else _OtherInputs(opened, change_inputs)
 
 

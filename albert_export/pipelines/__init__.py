@@ -43,6 +43,7 @@ def pipeline(
     file: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    runtime: str | None = None,
 ) -> Any:
     """Open a bundle as a function from text to answers.
 
@@ -53,6 +54,7 @@ def pipeline(
         file: The artifact's file in the bundle; see :func:`albert_export.load`.
         device: ``auto`` for the best that is really there, or ``cpu``, ``cuda`` …
         threads: Threads of one run; None for one on each processor that this process has.
+        runtime: Which runtime reads the artifact; see :func:`albert_export.load`.
 
     Returns:
         The :class:`Pipeline` of the bundle's task, a context manager; its class says what to call it with.
@@ -62,8 +64,8 @@ def pipeline(
         TokenizerError: The tokenizer's files cannot be used.
         DeviceError: The device is not there.
         MissingDependencyError: A package that this needs is not installed.
-        UnknownNameError: No target or precision of that name.
-        InputError: ``device`` or ``threads`` is no value of its kind.
+        UnknownNameError: No target, precision or runtime of that name.
+        InputError: ``device``, ``threads`` or ``runtime`` is no value of its kind.
     """
     from albert_export.bundle import Bundle
     from albert_export.runtimes import load
@@ -77,5 +79,7 @@ def pipeline(
     kind = pipeline_class(bundle.task.name)
     # The tokenizer first: it is quick, and when it is missing nothing has to be closed again.
     tokenizer = load_tokenizer(bundle.path, config=bundle.config)
-    runtime = load(bundle, target=target, precision=precision, file=file, device=device, threads=threads)
-    return kind(runtime, tokenizer)
+    session = load(
+        bundle, target=target, precision=precision, file=file, device=device, threads=threads, runtime=runtime
+    )
+    return kind(session, tokenizer)

@@ -85,6 +85,6 @@ def _options(target: Target, artifact: Artifact, task: Task) -> dict[str, Any]:
 
 def _sizes(target: Target, task: Task, fixed: Any) -> dict[str, int]:
     sizes = {axis: size for axis, size in fixed.items() if size is not None}
-    if not target.compiles_shapes:
+    if not target.own_runtime.compiles_shapes:
         return sizes
     return {axis: sizes.get(axis, _FIXED[axis]) for axis in task.dynamic_axes}

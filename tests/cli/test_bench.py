@@ -161,7 +161,7 @@ def test_artifacts_of_every_target_are_measured(invoke: Invoke, exported: Export
     (fields,) = document["artifacts"]
     assert (fields["target"], set(fields["latency"])) == (target, {"1x8", "2x12p"})
     assert max(fields["error"]["largest"].values()) < 1e-4
-    if get_target(target).takes_threads:
+    if get_target(target).own_runtime.takes_threads:
         assert (fields["threads"], document["notes"]) == (1, [])
     else:
         assert fields["threads"] is None

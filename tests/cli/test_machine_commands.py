@@ -40,6 +40,8 @@ def test_targets_tells_every_precision_and_the_forms_of_integers(invoke: Invoke)
         assert (target.int8_form is not None) == ("int8" in target.precisions)
         assert target.int4_form is None or f"  int4     {target.int4_form}" in lines
         assert (target.int4_form is not None) == ("int4" in target.precisions)
+    assert "  run by   ONNX Runtime on cpu, cuda: albert-export[onnxruntime]" in lines
+    assert lines.count("  or by    OpenVINO on cpu, gpu, npu: albert-export[openvino], --runtime openvino") == 2
 
 
 def test_targets_as_json_is_the_table(invoke: Invoke) -> None:

@@ -194,6 +194,7 @@ def test_doctor_runs_without_frameworks(bare: Environment) -> None:
             "onnx",
             "onnx-ir",
             "onnxruntime",
+            "openvino",
             "tensorflow",
             "torch",
         ),

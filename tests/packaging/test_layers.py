@@ -13,7 +13,7 @@ from tests.packaging.conftest import ROOT
 #: The parts of the package, earlier ones first; parts of one row know nothing of each other.
 STAGES = (
     ("_version", "_interrupts", "_text", "_machine", "_native_noise", "_probes", "errors"),
-    ("_imports", "_config_rules", "parts", "readers"),
+    ("_imports", "_config_rules", "parts", "readers", "runtime_table"),
     ("targets",),
     ("_jax", "_tensorflow"),
     # A configuration is read from a checkpoint, a checkpoint holds a configuration, and the built-in model is one.

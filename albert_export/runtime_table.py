@@ -1,0 +1,128 @@
+"""THE TABLE of runtimes: what each is called, what it needs installed, and what it can be told.
+
+Which of them read a target's artifacts stands in the target's row.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+
+from albert_export.errors import InputError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class RuntimeRow:
+    """One runtime.
+
+    Attributes:
+        name: The value of ``runtime=`` and ``--runtime``.
+        title: How people write it.
+        location: ``module:class`` that runs artifacts with it.
+        extra: Extra that brings what it needs.
+        package: Package that it imports.
+        devices: Devices it knows, besides ``auto``.
+        takes_threads: Whether it can be told the number of threads.
+        compiles_shapes: Whether it compiles every new shape, and so can be given buckets of lengths.
+        computes_in: Precisions of arithmetic that it can be told by name, as in ``openvino:bf16``.
+        native_module: Module whose import loads the native library; None where that of ``package`` does.
+    """
+
+    name: str
+    title: str
+    location: str
+    extra: str
+    package: str
+    devices: tuple[str, ...]
+    takes_threads: bool = True
+    compiles_shapes: bool = False
+    computes_in: tuple[str, ...] = ()
+    native_module: str | None = None
+
+
+RUNTIMES: tuple[RuntimeRow, ...] = (
+    RuntimeRow(
+        name="onnxruntime",
+        title="ONNX Runtime",
+        location="albert_export.runtimes.onnxruntime_runtime:OnnxRuntime",
+        extra="onnxruntime",
+        package="onnxruntime",
+        devices=("cpu", "cuda"),
+    ),
+    RuntimeRow(
+        name="tensorflow",
+        title="TensorFlow",
+        location="albert_export.runtimes.savedmodel_runtime:SavedModelRuntime",
+        extra="tensorflow",
+        package="tensorflow",
+        devices=("cpu", "cuda"),
+    ),
+    RuntimeRow(
+        name="litert",
+        title="LiteRT",
+        location="albert_export.runtimes.litert_runtime:LiteRtRuntime",
+        extra="tflite",
+        package="ai_edge_litert",
+        devices=("cpu",),
+        native_module="ai_edge_litert.interpreter",
+    ),
+    RuntimeRow(
+        name="jax",
+        title="JAX",
+        location="albert_export.runtimes.stablehlo_runtime:StableHloRuntime",
+        extra="jax",
+        package="jax",
+        devices=("cpu", "cuda", "tpu"),
+        takes_threads=False,
+        compiles_shapes=True,
+    ),
+    RuntimeRow(
+        name="openvino",
+        title="OpenVINO",
+        location="albert_export.runtimes.openvino_runtime:OpenVinoRuntime",
+        extra="openvino",
+        package="openvino",
+        devices=("cpu", "gpu", "npu"),
+        computes_in=("fp32", "bf16"),
+    ),
+)
+
+_ROWS = {row.name: row for row in RUNTIMES}
+
+
+def get_runtime(name: str) -> RuntimeRow:
+    """Return the runtime of that name.
+
+    Raises:
+        UnknownNameError: None has the name; the message names the nearest.
+    """
+    if name not in _ROWS:
+        raise UnknownNameError("runtime", name, list(_ROWS))
+    return _ROWS[name]
+
+
+def parse_runtime(name: str) -> tuple[RuntimeRow, str | None]:
+    """Split what a caller named into the runtime and the precision it is told to compute in: ``openvino:bf16``.
+
+    Raises:
+        UnknownNameError: No runtime has the name.
+        InputError: The runtime is not told a precision, or not that one.
+    """
+    plain, colon, precision = name.partition(":")
+    row = get_runtime(plain)
+    if colon and precision not in row.computes_in:
+        named = [f"{row.name}:{known}" for known in row.computes_in]
+        raise InputError(
+            f"{row.title} is named {' or '.join([row.name, *named])}", received=name, fix=f"name {row.name} alone"
+        )
+    return row, precision or None
+
+
+def is_installed(row: RuntimeRow) -> bool:
+    """Whether the package of a runtime is there; it is not imported."""
+    return importlib.util.find_spec(row.package) is not None
+
+
+def runtime_names() -> list[str]:
+    """Return everything that :func:`parse_runtime` takes, in the order of the table."""
+    return [name for row in RUNTIMES for name in (row.name, *(f"{row.name}:{known}" for known in row.computes_in))]
