@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class LiteRtRuntime(Runtime):
         threads: Threads of one run.
     """
 
-    target: ClassVar[str] = "tflite"
+    target = "tflite"
 
     def __init__(
         self,

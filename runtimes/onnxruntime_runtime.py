@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import require
 from albert_export.errors import BundleError, DeviceError
@@ -48,7 +48,7 @@ class OnnxRuntime(Runtime):
         provider: Execution provider that runs the graph.
     """
 
-    target: ClassVar[str] = "onnx"
+    target = "onnx"
 
     def __init__(
         self,

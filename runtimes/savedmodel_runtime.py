@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from albert_export._tensorflow import import_tensorflow
 from albert_export.errors import BundleError, DeviceError, InputError
@@ -35,7 +35,7 @@ class SavedModelRuntime(Runtime):
             chose (one for each processor).
     """
 
-    target: ClassVar[str] = "savedmodel"
+    target = "savedmodel"
 
     def __init__(
         self,

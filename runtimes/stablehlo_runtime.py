@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class StableHloRuntime(Runtime):
         cache: Directory that compiled programs are kept in, or None.
     """
 
-    target: ClassVar[str] = "stablehlo"
+    target = "stablehlo"
 
     def __init__(
         self,

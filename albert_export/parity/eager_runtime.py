@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from albert_export.errors import BundleError
 from albert_export.runtimes.input_checks import IntArray
@@ -27,7 +27,7 @@ class EagerRuntime(Runtime):
         config: Configuration of the checkpoint.
     """
 
-    target: ClassVar[str] = "eager"
+    target = "eager"
 
     def __init__(self, compute: Compute, *, task: Task, config: AlbertConfig) -> None:
         super().__init__(
