@@ -29,6 +29,7 @@ from albert_export.errors import (
     WeightsMismatchError,
 )
 from albert_export.graphs import tracing
+from albert_export.parity import REPORT_FILES
 
 
 def tree(directory: Path) -> dict[str, bytes]:
@@ -53,7 +54,7 @@ def test_a_proven_bundle_holds_what_its_readers_need(tmp_path):
     lines: list[str] = []
     bundle = ax.export("onnx", model="albert-seeded", task="qa", out=tmp_path / "qa", progress=lines.append)
     shared = {"config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "spiece.model"}
-    made = {"manifest.json", "onnx/model.onnx", "parity/report.json", "parity/report.md"}
+    made = {"manifest.json", "onnx/model.onnx", *REPORT_FILES}
     assert set(tree(bundle.path)) == shared | made
     (artifact,) = bundle.manifest.artifacts
     assert artifact.parity is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -24,8 +25,8 @@ from albert_export.cli.self_test import check_use, run_self_test
 from albert_export.errors import InputError, UnknownNameError
 from albert_export.targets import FRAMEWORKS, TARGETS
 
-#: The keys of ``albert_export.parity.report.FORMS``, which is not imported for the sake of a quick `--help`.
-REPORT_FORMS = ("json", "markdown")
+#: The keys of ``albert_export.parity.FORMS``, which is not imported for the sake of a quick `--help`.
+REPORT_FORMS = ("json", "junit", "markdown", "html")
 
 
 @click.command(
@@ -63,7 +64,10 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     short_help="Prove a bundle equal to its eager model again.",
     examples=(
         "albert-export parity qa/ --model albert-qa/",
-        "albert-export parity qa/ --report json,markdown          # into qa/parity/",
+        "albert-export parity qa/ --report html                   # qa/parity/report.html",
+        "albert-export parity qa/ --report-dir reports/           # all forms, for continuous integration",
+        "albert-export parity qa/ --compare main/report.json      # exit code 1, too, where something got worse",
+        "albert-export parity qa/ --quick --skip savedmodel       # in a hurry; the report says what is left out",
         "albert-export parity qa/ --runtime openvino              # as it will be run, without a record",
         "albert-export parity qa/ --explain                       # on a miss: the first layer that diverges",
         "albert-export parity qa/ --model albert-qa/ --data dev.jsonl --max-drop 0.5   # exact match and F1 too",
@@ -85,6 +89,18 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     help="Artifacts to check: all, or targets separated by commas.",
 )
 @click.option(
+    "--skip",
+    default="",
+    metavar="TARGET,…",
+    shell_complete=completing(lambda: [target.name for target in TARGETS]),
+    help="Targets to leave out, separated by commas; the report names them. Nothing else is ever left out unsaid.",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Run fewer cases and no data, for a first answer; every check is made, and the report says what is left out.",
+)
+@click.option(
     "--frameworks",
     default="",
     shell_complete=completing(lambda: ("all", *FRAMEWORKS)),
@@ -97,6 +113,23 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     callback=lambda _context, _option, value: _report_forms(value),
     shell_complete=completing(lambda: REPORT_FORMS),
     help=f"Also write the report into DIR/parity/: {', '.join(REPORT_FORMS)}, separated by commas.",
+)
+@click.option(
+    "--report-dir",
+    type=DIRECTORY,
+    help="Write it into this directory instead; in all forms, unless --report says which.",
+)
+@click.option(
+    "--compare",
+    metavar="OLD.json",
+    type=DIRECTORY,
+    help="Fail, too, where parity, size or memory is worse than in this older report of the same checkpoint.",
+)
+@click.option(
+    "--memory/--no-memory",
+    default=None,
+    help="Measure each artifact's memory in a process of its own; by default where a report is written or compared, "
+    "and not with --quick.",
 )
 @click.option(
     "--record/--no-record",
@@ -138,8 +171,13 @@ def parity_command(
     bundle: Path | None,
     model: str | None,
     targets: str,
+    skip: str,
+    quick: bool,
     frameworks: str,
     forms: tuple[str, ...],
+    report_dir: Path | None,
+    compare: Path | None,
+    memory: bool | None,
     record: bool | None,
     data: str | None,
     max_drop: float | None,
@@ -158,10 +196,12 @@ def parity_command(
 ) -> None:
     """Prove again that the artifacts in the bundle DIR compute what the eager model computes.
 
-    Exit code 1 on a miss; 2 when nothing could be compared, as when the reference checkpoint is not found.
+    Exit code 0: every artifact was compared and passes, but for those of --skip; 1: one misses, or, with --compare, got
+    worse; 2: one could not be compared, as when the reference checkpoint or a package is not there.
     """
+    from albert_export.bench.footprint import measure_memory, with_memory
     from albert_export.bundle import Bundle
-    from albert_export.parity import check_parity, record_parity, write_reports
+    from albert_export.parity import check_parity, compare_reports, read_old_report, record_parity, write_reports
     from albert_export.parity.depth_plot import check_plot, draw
 
     chosen = names_in(targets) if targets != "all" else "all"
@@ -179,11 +219,21 @@ def parity_command(
             received=f"--record and --runtime {runtime}",
             fix="leave one out",
         )
+    if report_dir is not None:
+        forms = forms or REPORT_FORMS
     opened = Bundle.open(bundle)
+    old = None if compare is None else read_old_report(compare)
+    if old is not None:  # before anything takes time
+        old.check_subject(task=opened.task.name, sha256=opened.manifest.source.sha256, seed=seed, quick=quick)
+    say = progress(quiet)
+    # Memory is that of each target's own runtime.
+    reported = (bool(forms) or old is not None) and runtime is None
     report = check_parity(
         opened,
         model=model,
         targets=chosen,
+        skip=names_in(skip),
+        quick=quick,
         frameworks=names_in(frameworks),
         revision=revision,
         cache_dir=cache_dir,
@@ -191,22 +241,33 @@ def parity_command(
         data=data,
         max_drop=max_drop,
         explain=explain or plot is not None,
+        depth="html" in forms and not quick,
         device=device,
         seed=seed,
-        progress=progress(quiet),
+        progress=say,
         runtime=runtime,
     )
+    if memory or (memory is None and reported and not quick):
+        files = [artifact.file for artifact in report.artifacts]
+        report = with_memory(report, measure_memory(opened, files, device=device, progress=say))
+    elif quick and reported:
+        report = replace(report, left_out=(*report.left_out, "memory"))
+    if old is not None:
+        report = replace(report, comparison=compare_reports(old, report))
     if as_json:
         print_json(report.to_dict())
     else:
         click.echo(report.summary_table())
     if plot is not None:
         draw(report, plot)
+    if report_dir is not None:
+        write_reports(report, report_dir, forms, folder="")
     # Last, so that a bundle that cannot be written does not cost the result.
+    within = forms if report_dir is None else ()
     if record or (record is None and runtime is None):
-        record_parity(opened, report, forms=forms)
-    elif forms:
-        write_reports(report, bundle, forms=forms)
+        record_parity(opened, report, forms=within)
+    elif within:
+        write_reports(report, bundle, within)
     ctx.exit(0 if report.ok else 1)
 
 

@@ -30,6 +30,8 @@ Padding = Literal["none", "right", "left", "mixed"]
 _TEXT_TOKENS = 48
 _ODD_LENGTH = 37
 _PADDED_LENGTH = 24
+#: The cases of a short run: text padded on the right, which the checks run on, the smallest shape, every padding.
+QUICK_CASES = ("text", "one-token", "padding")
 #: A pair needs [CLS], two [SEP] and a few pieces of either text.
 _LEAST_TEXT_TOKENS = 8
 #: Up to this fixed length every kind of padding gets a row; above, a row costs more than it tells.
@@ -163,6 +165,12 @@ def build_cases(
     else:
         _fixed_cases(build, rows, length)
     return tuple(build.cases)
+
+
+def quick_cases(cases: Sequence[Case]) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    """Return the cases of a short run, and the names of those that it leaves out."""
+    kept = tuple(case for case in cases if case.name in QUICK_CASES)
+    return kept, tuple(case.name for case in cases if case.name not in QUICK_CASES)
 
 
 def _dynamic_cases(build: _Builder, rows: _Rows, longest: int, traced: Mapping[str, int]) -> None:

@@ -16,15 +16,18 @@ from albert_export._machine import describe_machine
 from albert_export._version import __version__
 from albert_export.bundle import Artifact, Bundle
 from albert_export.checkpoints import Checkpoint
-from albert_export.errors import BundleError, InputError, UnknownNameError
+from albert_export.errors import InputError, UnknownNameError
 from albert_export.parity.bundle_checks import same_tokenizer
-from albert_export.parity.cases import Case, build_cases
+from albert_export.parity.cases import Case, build_cases, quick_cases
 from albert_export.parity.checks import Measured, choose_case, input_types, repeated, row_alone
+from albert_export.parity.choosing import choose_artifacts, skipped_artifacts
 from albert_export.parity.compare import PLACES, Comparison, Places, compare_eager
 from albert_export.parity.criteria import Pool, criterion_for
 from albert_export.parity.data import NO_DATA, check_drop, choose_data
 from albert_export.parity.data_check import SECONDS_BETWEEN_LINES, DataCheck, EagerScores
+from albert_export.parity.depth import depth_case, measure_depth
 from albert_export.parity.explain import explain_miss
+from albert_export.parity.flips import FlippedDecision, tell_flips
 from albert_export.parity.needs import check_needs
 from albert_export.parity.opening import ChangeInputs, open_artifact
 from albert_export.parity.oracle import TRUTH, Oracle
@@ -33,9 +36,8 @@ from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
 from albert_export.parity.rounding import rounded_parts
 from albert_export.parity.source import open_source
 from albert_export.parity.verdict import judge, judge_eager
-from albert_export.runtime_table import parse_runtime
 from albert_export.runtimes import Runtime
-from albert_export.runtimes.choosing import AUTO, choose_runtime
+from albert_export.runtimes.choosing import choose_runtime
 from albert_export.targets import FRAMEWORKS, get_target
 
 _PACKAGES = (
@@ -72,6 +74,9 @@ def check_parity(
     max_drop: float | None = None,
     eager_scores: EagerScores | None = None,
     explain: bool = False,
+    depth: bool = False,
+    skip: Sequence[str] = (),
+    quick: bool = False,
     device: str = "auto",
     threads: int | None = None,
     seed: int = 0,
@@ -104,6 +109,10 @@ def check_parity(
         eager_scores: For several calls on one checkpoint and the same data: a dictionary, empty at first, that keeps
             what the eager model makes of them.
         explain: Whether to look, on a miss, for the first layer that diverges.
+        depth: Whether to measure the error after every layer, of artifacts whose hidden states can be read.
+        skip: Targets whose artifacts are left out; the report names them.
+        quick: Whether to run fewer cases, and, unless ``data`` says otherwise, no data; every check is made all the
+            same. The report names what is left out.
         device: Device that the artifacts run on.
         threads: Threads of one run; None for one on each processor.
         seed: Of the random ids.
@@ -129,11 +138,16 @@ def check_parity(
         raise InputError("seed must be a whole number of at least 0", received=seed, fix="leave seed out for 0")
     check_drop(max_drop)
     opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-    artifacts = _chosen(opened, targets, runtime)
+    artifacts = choose_artifacts(opened, targets, skip, runtime)
     further = _frameworks(frameworks)
     for artifact in artifacts:
         criterion_for(artifact.precision)
-        check_needs(get_target(artifact.target), choose_runtime(artifact, runtime).row)
+        others = any(other.target != artifact.target for other in artifacts)
+        check_needs(
+            get_target(artifact.target),
+            choose_runtime(artifact, runtime).row,
+            otherwise=f"--skip {artifact.target}" if others else None,
+        )
     checkpoint = open_source(
         opened,
         model,
@@ -146,7 +160,7 @@ def check_parity(
     if allow_random_head is None:
         allow_random_head = any(artifact.facts.get("fresh_weights") for artifact in artifacts)
     tokenizer = _tokenizer(opened)
-    dataset = choose_data(data, checkpoint.source, opened.task)
+    dataset = choose_data(NO_DATA if quick and data is None else data, checkpoint.source, opened.task)
     if dataset is not None and tokenizer is None:
         raise InputError(
             "data are texts, which need a tokenizer", received="a bundle without one", fix=f"give data={NO_DATA}"
@@ -162,7 +176,22 @@ def check_parity(
     def rounded(parts: tuple[str, ...]) -> Oracle:
         return Oracle(checkpoint, opened.task, allow_random_head=bool(allow_random_head), rounded=parts)
 
-    run = _Run(opened, oracle, rounded, tokenizer, device, threads, seed, change_inputs, metrics, explain, say, runtime)
+    run = _Run(
+        opened,
+        oracle,
+        rounded,
+        tokenizer,
+        device,
+        threads,
+        seed,
+        change_inputs,
+        metrics,
+        explain,
+        depth,
+        quick,
+        say,
+        runtime,
+    )
     tokenizers = same_tokenizer(tokenizer, checkpoint, opened.config)
     results = [
         replace(result, checks=(*result.checks, tokenizers))
@@ -179,6 +208,9 @@ def check_parity(
         environment=_environment(),
         seconds=time.perf_counter() - started,
         data=None if dataset is None else DataUsed(dataset.name, dataset.sha256, len(dataset.items)),
+        quick=quick,
+        left_out=(*run.left_out, *_unmeasured(quick and data is None, checkpoint, opened)),
+        skipped=skipped_artifacts(opened, artifacts, skip),
     )
 
 
@@ -187,6 +219,7 @@ class _Run:
 
     Attributes:
         eager: Framework -> figures of its eager model, over the cases of all groups; empty where torch is the only one.
+        left_out: The cases that a short run leaves out, in words.
     """
 
     def __init__(
@@ -201,6 +234,8 @@ class _Run:
         change_inputs: ChangeInputs | None,
         metrics: DataCheck | None,
         explain: bool,
+        depth: bool,
+        quick: bool,
         say: Progress,
         runtime: str | None,
     ) -> None:
@@ -214,6 +249,9 @@ class _Run:
         self.change_inputs = change_inputs
         self.metrics = metrics
         self.explain = explain
+        self.depth = depth
+        self.quick = quick
+        self.left_out: tuple[str, ...] = ()
         self.say = say
         self.runtime = runtime
         self.eager: dict[str, dict[tuple[str, Places], Pool]] = {
@@ -235,6 +273,9 @@ class _Run:
             tokenizer=self.tokenizer,
             seed=self.seed,
         )
+        if self.quick:
+            cases, left_out = quick_cases(cases)
+            self.left_out = tuple(dict.fromkeys((*self.left_out, *(f"the case {name}" for name in left_out))))
         checked = choose_case(cases)
         with ExitStack() as stack:
             comparisons = {
@@ -261,7 +302,14 @@ class _Run:
                             input_types(comparison.runtime, case, outputs),
                         )
             results = [
-                judge(artifact, comparisons[artifact.file], cases, *measured[artifact.file]) for artifact in artifacts
+                judge(
+                    artifact,
+                    comparisons[artifact.file],
+                    cases,
+                    *measured[artifact.file],
+                    self._flipped(comparisons[artifact.file], cases),
+                )
+                for artifact in artifacts
             ]
             if self.metrics is not None:
                 results = [
@@ -272,7 +320,22 @@ class _Run:
                 results = [
                     self._explained(result, comparisons[result.file].runtime, oracle, cases) for result in results
                 ]
+            if self.depth:
+                results = [
+                    self._with_depth(result, comparisons[result.file].runtime, oracle, cases) for result in results
+                ]
         return results
+
+    def _with_depth(
+        self, result: ArtifactResult, runtime: Runtime, oracle: Oracle, cases: Sequence[Case]
+    ) -> ArtifactResult:
+        if result.depth:  # of the case that misses
+            return result
+        return replace(result, depth=measure_depth(self.bundle, result, runtime, oracle, depth_case(cases)))
+
+    def _flipped(self, comparison: Comparison, cases: Sequence[Case]) -> tuple[FlippedDecision, ...]:
+        pools = {output: pool for (output, places), pool in comparison.pools.items() if places == "real"}
+        return tell_flips(self.bundle.task, self.bundle.config, self.tokenizer, cases, pools)
 
     def _open(self, artifact: Artifact, **options: Any) -> Runtime:
         options |= {"device": self.device, "threads": self.threads, "change_inputs": self.change_inputs}
@@ -307,27 +370,10 @@ def _silent(_: str) -> None:
     """Take a line of progress that nobody asked for."""
 
 
-def _chosen(bundle: Bundle, targets: str | Sequence[str], runtime: str | None) -> list[Artifact]:
-    wanted = None if targets == "all" else [targets] if isinstance(targets, str) else list(targets)
-    names = None if wanted is None or "all" in wanted else {get_target(name).name for name in wanted}
-    artifacts = [artifact for artifact in bundle.manifest.artifacts if names is None or artifact.target in names]
-    if not artifacts:
-        raise BundleError(
-            "parity needs an artifact to check",
-            received=f"a bundle without one of {', '.join(sorted(names))}" if names else "a bundle without any",
-            fix="export one",
-        )
-    if runtime is None or runtime == AUTO:
-        return artifacts
-    row, _ = parse_runtime(runtime)
-    read = [artifact for artifact in artifacts if row.name in get_target(artifact.target).runtimes]
-    if not read:
-        raise BundleError(
-            f"parity needs an artifact that {row.title} reads",
-            received=", ".join(artifact.file for artifact in artifacts),
-            fix="leave runtime out",
-        )
-    return read
+def _unmeasured(unasked: bool, checkpoint: Checkpoint, bundle: Bundle) -> tuple[str, ...]:
+    """Return, in words, the data that a short run leaves out although the full one measures on them unasked."""
+    data = choose_data(None, checkpoint.source, bundle.task) if unasked else None
+    return () if data is None else (f"the metrics on {data.name}",)
 
 
 def _frameworks(names: str | Sequence[str]) -> list[str]:

@@ -101,7 +101,8 @@ class Comparison:
                 where = case.real(spec.axes)
                 by_entry = spec.axes[-1] in OWN_MEANING
                 real = measure(case.name, exact, single, got, where, by_entry=by_entry)
-                real.decisions, real.flipped = compare_decisions(spec, self.runtime.config, exact, got, where)
+                real.decisions, flipped = compare_decisions(spec, self.runtime.config, exact, got, where)
+                real.flipped = [replace(flip, case=case.name) for flip in flipped]
                 self.by_case[case.name, spec.name] = real
                 self.pools[spec.name, "real"].add(real)
                 padded = case.padded(spec.axes)

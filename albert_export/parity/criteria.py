@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from albert_export.errors import UnknownNameError
+from albert_export.parity.histogram import Counts, count_errors, no_errors
 
 Float64 = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -126,10 +127,19 @@ class Flip:
         margin: Distance in float64 from the decision taken to the next best, in the unit of the output.
         noise: Root mean square of the error of the scores beside those that were decided between, in the same unit; 0
             where there are none.
+        place: Where it was taken: indices of the output's leading axes, and the label of several that may hold at once.
+        expected: What the eager model decides: index of a token, word, label or choice; 1 or 0 for a label that holds
+            or not.
+        got: What the artifact decides.
+        case: Name of the case.
     """
 
     margin: float
     noise: float
+    place: tuple[int, ...] = field(default=(), compare=False)
+    expected: int = field(default=0, compare=False)
+    got: int = field(default=0, compare=False)
+    case: str = field(default="", compare=False)
 
 
 @dataclass
@@ -144,6 +154,7 @@ class Pool:
         worst_case: Case in which ``error`` was met.
         decisions: Decisions that the output was read for: labels, words, ends of spans.
         flipped: The decisions that the artifact takes otherwise.
+        errors: How many errors are how large, see :mod:`albert_export.parity.histogram`.
     """
 
     count: int = 0
@@ -153,6 +164,7 @@ class Pool:
     worst_case: str = ""
     decisions: int = 0
     flipped: list[Flip] = field(default_factory=list)
+    errors: Counts = field(default_factory=no_errors, repr=False, compare=False)
     _squares: float = field(default=0.0, repr=False)
     _squared_errors: float = field(default=0.0, repr=False)
     _squares_got: float = field(default=0.0, repr=False)
@@ -205,13 +217,12 @@ class Pool:
     @property
     def clear_flips(self) -> int:
         """Decisions taken otherwise whose float64 margin is well above the error: more than a tie."""
-        if not self.flipped:
-            return 0
+        return sum(map(self.is_clear, self.flipped))
+
+    def is_clear(self, flip: Flip) -> bool:
+        """Whether a decision that was taken otherwise is more than a tie."""
         noise = math.sqrt(self._squared_errors / self.count)
-        return sum(
-            flip.margin > min(self.error, _CLEAR * min(max(noise, flip.noise), _UNEVEN * noise))
-            for flip in self.flipped
-        )
+        return flip.margin > min(self.error, _CLEAR * min(max(noise, flip.noise), _UNEVEN * noise))
 
     def add(self, other: Pool) -> None:
         """Take the figures of another pool in."""
@@ -222,6 +233,7 @@ class Pool:
         self.from_eager = max(self.from_eager, other.from_eager)
         self.decisions += other.decisions
         self.flipped = [*self.flipped, *other.flipped]
+        self.errors = self.errors + other.errors
         self._squares += other._squares
         self._squared_errors += other._squared_errors
         self._squares_got += other._squares_got
@@ -266,6 +278,7 @@ def measure(
         error=float(np.abs(errors, out=errors).max()) if finite else math.inf,
         from_eager=float(np.abs(from_eager, out=from_eager).max()) if finite else math.inf,
         worst_case=case,
+        errors=count_errors(errors),
         _squares=float(np.vdot(chosen, chosen)),
         _squared_errors=float(np.vdot(errors, errors)) if finite else math.inf,
         _squares_got=float(np.vdot(there, there)) if finite else math.inf,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,16 +42,21 @@ def compare_decisions(
     if last == "sequence":
         rows = real.any(-1)
         exact, got = (np.where(real, values, -np.inf)[rows] for values in (exact, got))
+        places = np.argwhere(rows)
     elif last in _CHOSEN_ALONG:
         if last == "choices":
             rows = real.any(-1)
             exact, got = (np.where(real, values, -np.inf)[rows] for values in (exact, got))
+            places = np.argwhere(rows)
         else:
             exact, got = exact[real], got[real]
+            places = np.argwhere(real)
         if last == "num_labels" and config.problem_type == "multi_label_classification":
             decided = ((exact > 0) != (got > 0))[..., None] & np.eye(exact.shape[-1], dtype=bool)
             row, label = np.nonzero(decided.any(-1))
-            return exact.size, _flips(np.abs(exact[row, label]), exact[row], got[row], decided[row, label])
+            flips = _flips(np.abs(exact[row, label]), exact[row], got[row], decided[row, label])
+            holds = (exact[row, label] > 0).astype(int)
+            return exact.size, _placed(flips, np.column_stack([places[row], label]), holds, 1 - holds)
     else:
         return 0, []
     if exact.shape[-1] < 2 or not exact.size:
@@ -62,7 +68,8 @@ def compare_decisions(
     two = np.sort(exact[flipped], axis=-1)[..., -2:]
     entries = np.arange(exact.shape[-1])
     decided = (entries == best[flipped, None]) | (entries == theirs[flipped, None])
-    return best.size, _flips(two[..., 1] - two[..., 0], exact[flipped], got[flipped], decided)
+    flips = _flips(two[..., 1] - two[..., 0], exact[flipped], got[flipped], decided)
+    return best.size, _placed(flips, places[flipped], best[flipped], theirs[flipped])
 
 
 def _flips(margins: Array, exact: Array, got: Array, decided: Mask) -> list[Flip]:
@@ -78,3 +85,11 @@ def _flips(margins: Array, exact: Array, got: Array, decided: Mask) -> list[Flip
     errors = np.subtract(got, exact, where=beside, out=np.zeros(exact.shape))
     noise = np.sqrt((errors**2).sum(-1) / np.maximum(beside.sum(-1), 1))
     return [Flip(*pair) for pair in zip(margins.tolist(), noise.tolist(), strict=True)]
+
+
+def _placed(flips: list[Flip], places: Array, expected: Array, got: Array) -> list[Flip]:
+    """Say where each decision was taken, and what it was."""
+    return [
+        replace(flip, place=tuple(place), expected=own, got=theirs)
+        for flip, place, own, theirs in zip(flips, places.tolist(), expected.tolist(), got.tolist(), strict=True)
+    ]

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from albert_export.bundle import Bundle, BundleWriter
 from albert_export.errors import ConflictError
-from albert_export.parity.report import ParityReport, write_reports
+from albert_export.parity.forms import write_reports
+from albert_export.parity.report import ParityReport
 
 #: How long to wait for another writer: a check may take minutes, and its result should not be lost to a passing one.
 _PATIENCE_SECONDS = 10.0

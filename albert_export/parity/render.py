@@ -1,24 +1,26 @@
-"""The parity report as text: a few lines for a terminal, Markdown for a job summary."""
+"""The parity report in a few lines for a terminal, and the words that all of its forms share."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from albert_export.parity import matrix
 from albert_export.parity.depth_plot import bars
 from albert_export.parity.metrics import MetricResult
 from albert_export.parity.oracle import TRUTH
+from albert_export.parity.regression import ReportComparison
 from albert_export.parity.report import ArtifactResult, DataUsed, EagerResult, OutputResult, ParityReport
 from albert_export.targets import FRAMEWORKS
 
-_HEADER = ("output", "at", "max error", "limit", "e0", "scale", "SNR dB", "flips", "worst case", "")
+HEADER = ("output", "at", "max error", "limit", "e0", "scale", "SNR dB", "flips", "worst case", "")
 #: The columns of numbers.
-_NUMBERS = range(2, 8)
+NUMBERS = range(2, 8)
 
-_METRICS_HEADER = ("metric", "before", "after", "drop", "allowed", "")
-_METRICS_NUMBERS = range(1, 5)
+METRICS_HEADER = ("metric", "before", "after", "drop", "allowed", "")
+METRICS_NUMBERS = range(1, 5)
 #: Items that are listed by name, of those that the artifact answers worse; the JSON report has them all.
-_LOST_SHOWN = 10
+LOST_SHOWN = 10
 
 _FAULTS = {
     "failed": "failed",
@@ -36,26 +38,69 @@ def summary(report: ParityReport) -> str:
     table = matrix.rows(report)
     if table:
         blocks += ["all against torch in float64, at real places:", *_columns([matrix.HEADER, *table], matrix.NUMBERS)]
-    verdict = "parity holds" if report.ok else "PARITY MISSED"
+    said = "parity holds" if report.holds else "PARITY MISSED"
     count = sum(len(artifact.cases) for artifact in report.artifacts)
     kind = "text and random ids" if report.text else "random ids only: the bundle has no tokenizer"
     cases = f"{count} case{'' if count == 1 else 's'}"
-    blocks.append(f"{verdict}: {cases} ({kind}) against {_model(report)} in float64, {report.seconds:.1f} s")
+    blocks.append(f"{said}: {cases} ({kind}) against {model_name(report)} in float64, {report.seconds:.1f} s")
+    blocks += circumstances(report)
+    if report.comparison is not None:
+        blocks += comparison_lines(report.comparison)
     return "\n".join(blocks)
+
+
+def verdict(report: ParityReport) -> str:
+    """Return the verdict in a few words."""
+    if not report.holds:
+        return "Parity missed"
+    old = "" if report.comparison is None else report.comparison.old
+    return "Parity holds" if report.ok else f"Parity holds, but worse than in {old}"
+
+
+def share_of_limit(output: OutputResult) -> float:
+    """Return which share of the limit the largest error takes; above 1 is a miss."""
+    if output.limit:
+        return output.error / output.limit
+    return math.inf if output.error else 0.0
+
+
+def furthest(artifact: ArtifactResult) -> OutputResult | None:
+    """Return the output that comes nearest to its limit or misses it by most; None where none was compared."""
+    compared = [output for output in artifact.outputs if output.count]
+    return max(compared, key=lambda output: (not output.ok, share_of_limit(output)), default=None)
+
+
+def shorten(text: str, most: int) -> str:
+    """Return the text in one line of at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def circumstances(report: ParityReport) -> list[str]:
+    """Return in lines what was left out of the run."""
+    lines = [f"not checked: {each.file}: {each.reason}" for each in report.skipped]
+    return [*([f"a short run, without {', '.join(report.left_out)}"] if report.left_out else []), *lines]
+
+
+def comparison_lines(comparison: ReportComparison) -> list[str]:
+    """Return in lines what got worse than in an older report."""
+    verdict = f"WORSE than in {comparison.old}" if comparison.worse else f"not worse than in {comparison.old}"
+    lines = [f"{verdict}: {len(comparison.worse)} of {comparison.compared} figures"]
+    return [*lines, *(f"  WORSE: {each.told()}" for each in comparison.worse), *(f"  {n}" for n in comparison.notes)]
 
 
 def _artifact_summary(artifact: ArtifactResult, data: DataUsed | None) -> str:
     lines = [f"{artifact.file} ({artifact.precision}, {artifact.layers}) on {artifact.device}"]
-    outputs = [_cells(output) for output in artifact.outputs if output.count or not output.ok]
-    lines += _columns([_HEADER, *outputs], _NUMBERS)
-    lines += [f"  {_mark(check.ok)}: {check.name}: {check.detail}" for check in artifact.checks]
+    outputs = [output_cells(output) for output in artifact.outputs if output.count or not output.ok]
+    lines += _columns([HEADER, *outputs], NUMBERS)
+    lines += [f"  {mark(check.ok)}: {check.name}: {check.detail}" for check in artifact.checks]
     if artifact.metrics:
-        lines.append(f"  {_metrics_title(data)}:")
-        lines += _columns([_METRICS_HEADER, *map(_metric_cells, artifact.metrics)], _METRICS_NUMBERS)
+        lines.append(f"  {metrics_title(data)}:")
+        lines += _columns([METRICS_HEADER, *map(metric_cells, artifact.metrics)], METRICS_NUMBERS)
         lines += [f"  MISS: {metric.told()}" for metric in artifact.metrics if not metric.ok]
-    lines += [f"  MISS: {text}" for text in _faults(artifact)]
+    lines += [f"  MISS: {text}" for text in fault_lines(artifact)]
     if artifact.divergence is not None:
-        lines.append(f"  {_divergence(artifact)}")
+        lines.append(f"  {divergence_line(artifact)}")
         lines += [f"    {line}" for line in bars(artifact.depth)]
     return "\n".join(lines)
 
@@ -72,14 +117,16 @@ def _columns(rows: Sequence[Sequence[str]], numbers: range) -> list[str]:
     ]
 
 
-def _metrics_title(data: DataUsed | None) -> str:
+def metrics_title(data: DataUsed | None) -> str:
+    """Return the title of the metrics' table."""
     assert data is not None, "metrics are measured on data"
     return f"task metrics on {data.name}, {data.items} items, before export and after"
 
 
-def _metric_cells(metric: MetricResult) -> tuple[str, ...]:
+def metric_cells(metric: MetricResult) -> tuple[str, ...]:
+    """Return a metric as a row below :data:`METRICS_HEADER`."""
     figures = (f"{metric.before:.2f}", f"{metric.after:.2f}", f"{metric.drop:.2f}", f"{metric.max_drop:.2f}")
-    return (metric.metric, *figures, _mark(metric.ok))
+    return (metric.metric, *figures, mark(metric.ok))
 
 
 def _eager_line(result: EagerResult) -> str:
@@ -91,72 +138,8 @@ def _eager_line(result: EagerResult) -> str:
     )
 
 
-def markdown(report: ParityReport) -> str:
-    """Return the whole report as Markdown."""
-    verdict = "✅ Parity holds" if report.ok else "❌ Parity missed"
-    lines = [
-        f"# {verdict}: {report.task}",
-        "",
-        f"Compared with {_model(report)} (sha256 `{report.source.sha256[:16]}…`), run eagerly in float64; "
-        f"seed {report.seed}; {report.seconds:.1f} s.",
-    ]
-    if not report.text:
-        lines += ["", "The bundle has no tokenizer: every case holds random ids."]
-    for artifact in report.artifacts:
-        lines += ["", *_artifact_markdown(artifact, report.data)]
-    if report.eager:
-        lines += ["", *_eager_markdown(report.eager)]
-    table = matrix.rows(report)
-    if table:
-        lines += ["", "## All against PyTorch in float64, at real places", ""]
-        lines += _table((*matrix.HEADER[:-1], "verdict"), table, matrix.NUMBERS)
-    lines += ["", "## Environment", ""]
-    lines += [f"- {name}: {value}" for name, value in report.environment.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _artifact_markdown(artifact: ArtifactResult, data: DataUsed | None) -> list[str]:
-    lines = [
-        f"## {'✅' if artifact.ok else '❌'} `{artifact.file}`",
-        "",
-        f"{artifact.precision}, layers {artifact.layers}, on {artifact.device}. {_rule(artifact)}",
-        "",
-        *_table(
-            (*_HEADER[:-1], "verdict"),
-            [_cells(output) for output in artifact.outputs if output.count or not output.ok],
-            _NUMBERS,
-        ),
-    ]
-    if artifact.faults:
-        lines += ["", "**Faults**", "", *(f"- {text}" for text in _faults(artifact))]
-    if artifact.divergence is not None:
-        lines += ["", f"**{_divergence(artifact)}**"]
-    if artifact.depth:
-        lines += ["", "```text", *bars(artifact.depth), "```"]
-    lines += ["", "| check | verdict | |", "|---|---|---|"]
-    lines += [f"| {check.name} | {_mark(check.ok)} | {_escape(check.detail)} |" for check in artifact.checks]
-    if artifact.metrics:
-        lines += ["", *_metrics_markdown(artifact, data)]
-    lines += ["", *_cases_table(artifact)]
-    return lines
-
-
-def _metrics_markdown(artifact: ArtifactResult, data: DataUsed | None) -> list[str]:
-    rows = list(map(_metric_cells, artifact.metrics))
-    title = _metrics_title(data)
-    lines = [f"{title[0].upper()}{title[1:]}; a drop is in points:", ""]
-    lines += _table((*_METRICS_HEADER[:-1], "verdict"), rows, _METRICS_NUMBERS)
-    if artifact.lost:
-        named = ", ".join(f"`{name}`" for name in artifact.lost[:_LOST_SHOWN])
-        more = len(artifact.lost) - _LOST_SHOWN
-        lines += [
-            "",
-            _escape(f"Answered worse than by the eager model: {named}{f' and {more} more' if more > 0 else ''}."),
-        ]
-    return lines
-
-
-def _rule(artifact: ArtifactResult) -> str:
+def rule_line(artifact: ArtifactResult) -> str:
+    """Return the criterion of an artifact in a sentence."""
     criterion = artifact.criterion
     least, cosine, flips = criterion.least_snr_db, criterion.least_cosine, criterion.most_flips
     also = [
@@ -174,43 +157,11 @@ def _rule(artifact: ArtifactResult) -> str:
     )
 
 
-def _eager_markdown(results: Sequence[EagerResult]) -> list[str]:
-    rows = [
-        (FRAMEWORKS[result.framework].title, *_cells(output))
-        for result in results
-        for output in result.outputs
-        if output.count or not output.ok
-    ]
-    return [
-        f"## {'✅' if all(result.ok for result in results) else '❌'} Eager models in float32",
-        "",
-        "Each against PyTorch in float64, with PyTorch's own float32 noise as e0.",
-        "",
-        *_table(("framework", *_HEADER[:-1], "verdict"), rows, range(_NUMBERS.start + 1, _NUMBERS.stop + 1)),
-    ]
-
-
-def _cases_table(artifact: ArtifactResult) -> list[str]:
-    names = [output.output for output in artifact.outputs if output.places == "real"]
-    errors = {(result.case, result.output): result for result in artifact.by_case}
-
-    def cell(case: str, output: str) -> str:
-        result = errors.get((case, output))
-        return "not compared" if result is None else f"{result.error:.2e}{'' if result.ok else ' MISS'}"
-
-    rows = [
-        (case.name, "×".join(map(str, case.shape)), case.padding, *(cell(case.name, name) for name in names))
-        for case in artifact.cases
-    ]
-    header = ("case", "shape", "padding", *(f"max error of {name}" for name in names))
-    return _table(header, rows, range(3, len(header)))
-
-
 def worst(report: ParityReport) -> str:
     """Return in one line what is furthest from passing: a fault, else the largest error, else a metric or a check."""
     for artifact in report.artifacts:
         if artifact.faults:
-            return f"{artifact.file}: {_faults(artifact)[0]}"
+            return f"{artifact.file}: {fault_lines(artifact)[0]}"
     for result in report.eager:
         if not result.ok:
             return _eager_line(result).removeprefix("MISS: ")
@@ -234,32 +185,27 @@ def worst(report: ParityReport) -> str:
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: range) -> list[str]:
-    rule = ["---:" if column in numbers else "---" for column in range(len(header))]
-    return [_line(header), f"|{'|'.join(rule)}|", *map(_line, rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_escape, cells))} |"
-
-
-def _cells(output: OutputResult) -> tuple[str, ...]:
+def output_cells(output: OutputResult) -> tuple[str, ...]:
+    """Return an output as a row below :data:`HEADER`."""
     figures = (f"{output.error:.2e}", f"{output.limit:.2e}", f"{output.e0:.2e}", f"{output.scale:.2e}")
     flips = f"{output.flips} of {output.decisions}" if output.decisions else "-"
-    return (output.output, output.places, *figures, f"{output.snr_db:.1f}", flips, output.worst_case, _mark(output.ok))
+    return (output.output, output.places, *figures, f"{output.snr_db:.1f}", flips, output.worst_case, mark(output.ok))
 
 
-def _mark(ok: bool | None) -> str:
+def mark(ok: bool | None) -> str:
+    """Return a verdict in a word."""
     return "n/a" if ok is None else "ok" if ok else "MISS"
 
 
-def _faults(artifact: ArtifactResult) -> list[str]:
+def fault_lines(artifact: ArtifactResult) -> list[str]:
+    """Return each fault in one line."""
     return [
         f"{fault.case}: {fault.output or 'the run'} {_FAULTS[fault.kind]}: {fault.detail}" for fault in artifact.faults
     ]
 
 
-def _divergence(artifact: ArtifactResult) -> str:
+def divergence_line(artifact: ArtifactResult) -> str:
+    """Return in one line where the artifact diverges."""
     found = artifact.divergence
     assert found is not None, "callers look first"
     operator = f", {found.operator}" if found.operator else ""
@@ -268,11 +214,8 @@ def _divergence(artifact: ArtifactResult) -> str:
     )
 
 
-def _model(report: ParityReport) -> str:
+def model_name(report: ParityReport) -> str:
+    """Return what the eager model was made of."""
     source = report.source
     revision = f" at {source.revision[:12]}" if source.revision else ""
     return f"the {source.kind} checkpoint {source.name}{revision}"
-
-
-def _escape(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")

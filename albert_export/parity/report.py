@@ -5,20 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from albert_export.checkpoints import Source
-from albert_export.errors import BundleError, UnknownNameError
+from albert_export.errors import UnknownNameError
 from albert_export.parity.compare import Fault
 from albert_export.parity.criteria import Criterion
+from albert_export.parity.flips import FlippedDecision
+from albert_export.parity.histogram import Histogram
 from albert_export.parity.metrics import MetricResult
 
-#: Version of the JSON form. 1, since 2026-11-22: everything below.
-SCHEMA_VERSION = 1
+if TYPE_CHECKING:
+    from albert_export.parity.regression import ReportComparison
+
+#: Version of the JSON form; each only adds to the one before.
+#: 1, since 2026-11-22.
+#: 2, since 2026-11-28: ``quick``, ``left_out``, ``skipped`` and ``comparison`` of the report; ``size``, ``memory``,
+#: ``flipped`` and ``depth`` of an artifact; ``histogram`` of an output.
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class OutputResult:
         clear_flips: Those of them whose float64 margin is well above the error: more than a tie.
         worst_case: Case in which ``error`` was met.
         ok: Whether it was compared at all, and meets the criterion.
+        histogram: How many errors are how large.
     """
 
     output: str
@@ -61,6 +68,7 @@ class OutputResult:
     clear_flips: int
     worst_case: str
     ok: bool
+    histogram: Histogram = field(default_factory=Histogram)
 
 
 @dataclass(frozen=True)
@@ -160,13 +168,22 @@ class DepthPoint:
 
     Attributes:
         layer: Layers applied; 0 for the mapped embeddings.
-        error: RMS of artifact - eager fp64 over the hidden state at the places that missed.
+        error: RMS of artifact - eager fp64 over the hidden state at the places that were looked at.
         noise: RMS of eager fp32 - eager fp64 there.
     """
 
     layer: int
     error: float
     noise: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An artifact that was not checked: its main file, its target, and why."""
+
+    file: str
+    target: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -199,8 +216,12 @@ class ArtifactResult:
         runtime: What ran it, as the runtime describes itself.
         metrics: The task's metrics on data before and after export; empty where none were measured.
         lost: Names of the items of these data that it answers worse than the eager model.
-        depth: Its error layer by layer; empty unless it misses and an explanation was asked for, and where its hidden
-            states cannot be read.
+        size: Bytes of its files; those of one content count once.
+        memory: Bytes that a process of its own holds after one run, less what it held before it loaded the artifact;
+            None where that was not measured.
+        flipped: The decisions it takes otherwise, those with the widest margins of each output.
+        depth: Its error layer by layer; empty unless it was asked for, or it misses and an explanation was, and where its
+            hidden states cannot be read.
     """
 
     file: str
@@ -219,6 +240,9 @@ class ArtifactResult:
     runtime: Mapping[str, Any]
     metrics: tuple[MetricResult, ...] = ()
     lost: tuple[str, ...] = ()
+    size: int = 0
+    memory: int | None = None
+    flipped: tuple[FlippedDecision, ...] = ()
     depth: tuple[DepthPoint, ...] = ()
 
     @property
@@ -284,6 +308,10 @@ class ParityReport:
         environment: Versions and machine.
         seconds: Time the run took.
         data: What task metrics were measured on, or None.
+        quick: Whether it was the short run, of fewer cases.
+        left_out: What such a run leaves out, in words.
+        skipped: Artifacts of the bundle that nobody asked to check.
+        comparison: What got worse than in an older report; None where there is none to compare with.
     """
 
     task: str
@@ -295,15 +323,24 @@ class ParityReport:
     environment: Mapping[str, Any]
     seconds: float
     data: DataUsed | None = None
+    quick: bool = False
+    left_out: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    comparison: ReportComparison | None = None
 
     @property
-    def ok(self) -> bool:
+    def holds(self) -> bool:
         """Whether at least one artifact was checked, and all of them and the eager models pass."""
         return (
             bool(self.artifacts)
             and all(artifact.ok for artifact in self.artifacts)
             and all(eager.ok for eager in self.eager)
         )
+
+    @property
+    def ok(self) -> bool:
+        """Whether parity holds, and nothing got worse than in an older report, if there is one."""
+        return self.holds and (self.comparison is None or self.comparison.ok)
 
     def artifact(self, file: str) -> ArtifactResult:
         """Return the verdict on the artifact with this main file.
@@ -347,6 +384,10 @@ class ParityReport:
             "data": None if self.data is None else dataclasses.asdict(self.data),
             "seconds": round(self.seconds, 3),
             "environment": dict(self.environment),
+            "quick": self.quick,
+            "left_out": list(self.left_out),
+            "skipped": [dataclasses.asdict(each) for each in self.skipped],
+            "comparison": None if self.comparison is None else self.comparison.to_dict(),
             "eager": eager,
             "artifacts": artifacts,
         }
@@ -359,65 +400,27 @@ class ParityReport:
 
     def to_markdown(self) -> str:
         """Return the report for people: a job summary, a pull request."""
-        from albert_export.parity.render import markdown
+        from albert_export.parity.markdown_report import markdown
 
         return markdown(self)
+
+    def to_junit(self) -> str:
+        """Return the report as the JUnit XML that continuous integration shows as tests."""
+        from albert_export.parity.junit_report import junit
+
+        return junit(self)
+
+    def to_html(self) -> str:
+        """Return the report as one page that needs nothing else."""
+        from albert_export.parity.html_report import page
+
+        return page(self)
 
     def summary_table(self) -> str:
         """Return the report in a few lines, for a terminal."""
         from albert_export.parity.render import summary
 
         return summary(self)
-
-
-#: Name of a form -> the file in the bundle that it is written to, and what writes it.
-FORMS: dict[str, tuple[str, Callable[[ParityReport], str]]] = {
-    "json": ("parity/report.json", ParityReport.to_json),
-    "markdown": ("parity/report.md", ParityReport.to_markdown),
-}
-
-#: Where the reports of a bundle lie, relative to it.
-REPORT_FILES = tuple(file for file, _ in FORMS.values())
-
-
-def write_reports(
-    report: ParityReport, directory: str | os.PathLike[str], forms: Iterable[str] = tuple(FORMS)
-) -> tuple[Path, ...]:
-    """Write the report into ``parity/`` of a bundle.
-
-    Args:
-        report: What to write.
-        directory: The bundle's directory; any other is made if it is absent.
-        forms: Keys of :data:`FORMS`.
-
-    Returns:
-        The files, in the order of ``forms``.
-
-    Raises:
-        UnknownNameError: No such form; nothing is written.
-        BundleError: A file cannot be written.
-    """
-    forms = tuple(forms)
-    for form in forms:
-        if form not in FORMS:
-            raise UnknownNameError("form of a report", form, tuple(FORMS))
-    written = []
-    for form in forms:
-        name, render = FORMS[form]
-        path = Path(directory) / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Not written over: the file may be a hard link that a bundle shares with the one it replaced.
-            path.unlink(missing_ok=True)
-            path.write_text(render(report), encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise BundleError(
-                "a parity report must be written where there is room for it",
-                received=f"{path}: {error.strerror}",
-                fix="choose another directory",
-            ) from error
-        written.append(path)
-    return tuple(written)
 
 
 def plain(value: Any) -> Any:

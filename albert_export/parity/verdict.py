@@ -9,6 +9,8 @@ from albert_export.parity.cases import Case
 from albert_export.parity.checks import Measured
 from albert_export.parity.compare import Comparison, Places
 from albert_export.parity.criteria import EAGER, Criterion, Pool, criterion_for
+from albert_export.parity.flips import FlippedDecision
+from albert_export.parity.histogram import histogram
 from albert_export.parity.report import ArtifactResult, CaseResult, CaseShape, CheckResult, EagerResult, OutputResult
 
 
@@ -19,6 +21,7 @@ def judge(
     alone: Measured,
     again: Measured,
     typed: Measured,
+    flipped: tuple[FlippedDecision, ...] = (),
 ) -> ArtifactResult:
     """Return the verdict on one artifact.
 
@@ -29,6 +32,7 @@ def judge(
         alone: What :func:`albert_export.parity.checks.row_alone` measured.
         again: What :func:`albert_export.parity.checks.repeated` measured.
         typed: What :func:`albert_export.parity.checks.input_types` measured.
+        flipped: What :func:`albert_export.parity.flips.tell_flips` tells.
     """
     criterion = criterion_for(artifact.precision)
     outputs = _judged(comparison.pools, criterion)
@@ -58,6 +62,8 @@ def judge(
         faults=tuple(comparison.faults),
         divergence=None,
         runtime=comparison.runtime.describe(),
+        size=sum({record.sha256: record.size for record in artifact.files}.values()),
+        flipped=flipped,
     )
 
 
@@ -86,6 +92,7 @@ def _judged(pools: Mapping[tuple[str, Places], Pool], criterion: Criterion) -> t
             worst_case=pool.worst_case,
             # An output that was never compared must not pass; padding may be missing from all cases.
             ok=criterion.passes(pool) and (pool.count > 0 or places == "padding"),
+            histogram=histogram(pool.errors),
         )
         for (name, places), pool in pools.items()
     )

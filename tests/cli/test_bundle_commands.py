@@ -10,7 +10,7 @@ import pytest
 
 from albert_export.bundle import Bundle
 from albert_export.cli.bundle_commands import REPORT_FORMS
-from albert_export.parity.report import FORMS
+from albert_export.parity import FORMS
 from tests.cli.conftest import Invoke
 from tests.cli.test_program import error_line
 from tests.conftest import Exported
@@ -119,7 +119,7 @@ def test_a_miss_is_exit_code_1_and_the_report_still_comes(
     [
         (("--model", "/nowhere"), "/nowhere"),
         (("--targets", "onx"), "did you mean onnx?"),
-        (("--report", "json,pdf"), "form of a report must be one of json, markdown"),
+        (("--report", "json,pdf"), "form of a report must be one of json, junit, markdown, html"),
         (("--device", "cuda:99"), "cuda"),
     ],
 )

@@ -81,7 +81,7 @@ def test_json_holds_everything_and_no_number_that_json_lacks() -> None:
     )
     data = json.loads(made.to_json(), parse_constant=lambda name: pytest.fail(name))
     assert data == made.to_dict()
-    assert data["schema_version"] == 1
+    assert data["schema_version"] == 2
     assert (data["ok"], data["artifacts"][0]["ok"], data["seed"], data["seconds"]) == (False, False, 3, 1.235)
     assert data["artifacts"][0]["outputs"][1]["error"] == "inf"
     assert data["artifacts"][0]["faults"][0]["kind"] == "not finite"
@@ -161,7 +161,14 @@ def test_reports_are_written_into_the_parity_directory(tmp_path: Path) -> None:
     written = write_reports(made, tmp_path / "out")
     assert tuple(str(path.relative_to(tmp_path / "out")) for path in written) == REPORT_FILES
     assert json.loads(written[0].read_text(encoding="utf-8")) == made.to_dict()
-    assert written[1].read_text(encoding="utf-8") == made.to_markdown()
+    assert [path.read_text(encoding="utf-8") for path in written[1:]] == [
+        made.to_junit(),
+        made.to_markdown(),
+        made.to_html(),
+    ]
+    assert sorted(path.name for path in (tmp_path / "out/parity").iterdir()) == sorted(
+        Path(name).name for name in REPORT_FILES
+    ), "a file that was not finished is left"
 
 
 def test_an_older_report_is_replaced_and_not_written_through_its_links(tmp_path: Path) -> None:
