@@ -134,8 +134,8 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
 @click.option(
     "--record/--no-record",
     default=None,
-    help="Put the verdict into the manifest, as is done unless --runtime is given: the manifest holds what the "
-    "targets' own runtimes gave. --no-record for a bundle that must not be written.",
+    help="Put the verdict into the manifest, as is done unless --runtime or --quick is given: the manifest holds what "
+    "a full run on the targets' own runtimes gave. --no-record for a bundle that must not be written.",
 )
 @data_options
 @click.option(
@@ -213,10 +213,10 @@ def parity_command(
     assert bundle is not None, "check_use looked"
     if plot is not None:
         check_plot(plot)
-    if record and runtime is not None:
+    if record and (runtime is not None or quick):
         raise InputError(
-            "the manifest holds the verdict on each target's own runtime",
-            received=f"--record and --runtime {runtime}",
+            "the manifest holds the verdict of a full run on each target's own runtime",
+            received="--record and " + ("--quick" if runtime is None else f"--runtime {runtime}"),
             fix="leave one out",
         )
     if report_dir is not None:
@@ -264,7 +264,8 @@ def parity_command(
         write_reports(report, report_dir, forms, folder="")
     # Last, so that a bundle that cannot be written does not cost the result.
     within = forms if report_dir is None else ()
-    if record or (record is None and runtime is None):
+    # A short run, or one elsewhere, must not take the place of a full one.
+    if record or (record is None and runtime is None and not quick):
         record_parity(opened, report, forms=within)
     elif within:
         write_reports(report, bundle, within)

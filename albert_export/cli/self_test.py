@@ -14,6 +14,11 @@ from albert_export.cli.output import print_json
 _NOT_HERE = {
     "--frameworks": "frameworks",
     "--report": "forms",
+    "--report-dir": "report_dir",
+    "--compare": "compare",
+    "--memory": "memory",
+    "--quick": "quick",
+    "--skip": "skip",
     "--data": "data",
     "--max-drop": "max_drop",
     "--explain": "explain",

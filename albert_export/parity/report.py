@@ -220,8 +220,8 @@ class ArtifactResult:
         memory: Bytes that a process of its own holds after one run, less what it held before it loaded the artifact;
             None where that was not measured.
         flipped: The decisions it takes otherwise, those with the widest margins of each output.
-        depth: Its error layer by layer; empty unless it was asked for, or it misses and an explanation was, and where its
-            hidden states cannot be read.
+        depth: Its error layer by layer; empty unless it was asked for, or it misses and an explanation was, and where
+            its hidden states cannot be read.
     """
 
     file: str

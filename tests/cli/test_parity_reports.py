@@ -86,7 +86,10 @@ def test_a_short_run_makes_every_check_and_says_what_it_leaves_out(invoke: Invok
     }  # fmt: skip
     assert report["quick"] is True
     assert {"the case largest-length", "the case odd-length", "the case text-left-padded"} < set(report["left_out"])
-    assert "a short run, without the case" in invoke("parity", bundle, "--quick", "-q", "--no-record").stdout
+    before = (bundle / "manifest.json").read_bytes()
+    assert "a short run, without the case" in invoke("parity", bundle, "--quick", "-q", "--report", "junit").stdout
+    assert (bundle / "manifest.json").read_bytes() == before, "a short run must not take the place of a full one"
+    assert [path.name for path in (bundle / "parity").iterdir()] == ["report.xml"]
 
 
 def test_a_short_run_misses_what_is_wrong(invoke: Invoke, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

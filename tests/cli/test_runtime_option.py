@@ -44,7 +44,7 @@ def test_parity_in_openvino_passes_and_is_not_recorded(invoke: Invoke, exported:
 def test_a_verdict_of_another_runtime_is_not_recorded_by_name(invoke: Invoke, exported: Exported) -> None:
     result = invoke("parity", exported("question-answering"), "--runtime", "openvino", "--record")
     assert result.exit_code == 2
-    assert "the manifest holds the verdict on each target's own runtime" in error_line(result.stderr)
+    assert "the manifest holds the verdict of a full run on each target's own runtime" in error_line(result.stderr)
 
 
 def test_parity_needs_an_artifact_that_the_runtime_reads(invoke: Invoke, exported: Exported) -> None:

@@ -45,6 +45,11 @@ def test_a_miss_is_exit_code_1(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) 
         (["qa", "--task", "qa"], "--task is for --self-test"),
         (["--self-test", "--explain"], "--explain cannot be given with --self-test"),
         (["--self-test", "--report", "json"], "--report cannot be given with --self-test"),
+        (["--self-test", "--quick"], "--quick cannot be given with --self-test"),
+        (["--self-test", "--skip", "onnx"], "--skip cannot be given with --self-test"),
+        (["--self-test", "--compare", "old.json"], "--compare cannot be given with --self-test"),
+        (["--self-test", "--report-dir", "out"], "--report-dir cannot be given with --self-test"),
+        (["--self-test", "--no-memory"], "--memory cannot be given with --self-test"),
     ],
 )
 def test_options_that_do_not_go_together(options: list[str], told: str, invoke: Invoke, tmp_path: Path) -> None:
