@@ -14,6 +14,7 @@ from albert_export.bench.report import Errors
 from albert_export.bench.run import Comparison, Start, run
 from albert_export.bench.shapes import Shape
 from albert_export.errors import CheckpointError, InputError
+from albert_export.targets import get_target
 from tests.bench.fakes import Clock, FakeContender
 
 A = Shape(1, 16)
@@ -76,7 +77,7 @@ def test_what_a_process_tells_of_itself_can_end_the_run() -> None:
 @pytest.mark.parametrize("device", ["tpu", "tpu:1"])
 def test_a_tpu_is_not_shared(device: str) -> None:
     def entry(name: str, target: str) -> Any:
-        return SimpleNamespace(name=name, artifact=SimpleNamespace(target=target))
+        return SimpleNamespace(name=name, runtime_row=get_target(target).own_runtime)
 
     one, other = entry("stablehlo/model.jax", "stablehlo"), entry("stablehlo/model_bf16.jax", "stablehlo")
     bundles._check_tpu([one, entry("onnx/model.onnx", "onnx")], device)

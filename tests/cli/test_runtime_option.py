@@ -25,7 +25,7 @@ def test_a_bundle_gives_the_same_answer_in_openvino(invoke: Invoke, exported: Ex
     bundle = exported("question-answering", target)
     own, other = (invoke("run", bundle, *QUESTION, "-q", "--json", *named) for named in ((), ("--runtime", "openvino")))
     assert other.exit_code == 0, other.stderr
-    (mine,), (theirs,) = json.loads(other.stdout), json.loads(own.stdout)
+    mine, theirs = json.loads(other.stdout), json.loads(own.stdout)
     assert mine["score"] == pytest.approx(theirs["score"], rel=1e-3)
     assert (mine["text"], mine["start"]) == (theirs["text"], theirs["start"])
 
