@@ -214,6 +214,7 @@ def test_an_artifact_that_compiles_every_shape_gets_few_of_them(monkeypatch: pyt
     from contextlib import ExitStack
 
     run = _Run.__new__(_Run)
+    run.runtime = None
     asked: list[dict[str, Any]] = []
 
     class Opened:
@@ -236,7 +237,7 @@ def test_an_artifact_that_compiles_every_shape_gets_few_of_them(monkeypatch: pyt
 
     class OfTarget:
         def __init__(self, target: str) -> None:
-            self.target = target
+            self.target, self.precision, self.facts = target, "fp32", {}
 
     with ExitStack() as stack:
         assert run._for_texts(OfTarget("onnx"), dynamic, stack) is dynamic  # type: ignore[arg-type]
