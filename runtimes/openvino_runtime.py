@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,17 @@ _TARGETS = {".onnx": "onnx", ".tflite": "tflite"}
 #: Precision of the arithmetic -> OpenVINO's name of it.
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
+_FAILURES = (RuntimeError, ValueError, MemoryError)
+
 #: OpenVINO's name of a type of numbers -> numpy's, where they differ.
 _DTYPES = {"i32": "int32", "i64": "int64", "f32": "float32", "f16": "float16", "f64": "float64"}
 
 
 class OpenVinoRuntime(Runtime):
     """An ONNX or TFLite artifact, compiled by OpenVINO.
+
+    Runs take idle requests, of which as many are made as runs ever meet. A run that fails leaves shapes of its own in
+    the compiled model, on which the next one fails as well: it is compiled anew then.
 
     Attributes:
         threads: Threads of one run, or None where OpenVINO chose (one for each physical core).
@@ -49,7 +54,7 @@ class OpenVinoRuntime(Runtime):
 
     def __init__(
         self,
-        compiled: Any,
+        compile_model: Callable[[], Any],
         version: str,
         *,
         target: str,
@@ -61,6 +66,7 @@ class OpenVinoRuntime(Runtime):
         threads: int | None,
         computes_in: str,
     ) -> None:
+        compiled = compile_model()
         inputs, outputs = _declared(compiled.inputs), _declared(compiled.outputs)
         super().__init__(
             task=task,
@@ -76,6 +82,7 @@ class OpenVinoRuntime(Runtime):
         self.computes_in = computes_in
         self._file = file
         self._version = version
+        self._compile = compile_model
         self._compiled: Any = compiled
         self._idle: list[Any] = []
         self._lock = threading.Lock()
@@ -158,27 +165,13 @@ class OpenVinoRuntime(Runtime):
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[chosen], "PERFORMANCE_HINT": "LATENCY"}
         if kind == "CPU" and threads is not None:
             options["INFERENCE_NUM_THREADS"] = threads
-        try:
-            compiled = core.compile_model(core.read_model(os.fspath(path)), kind, options)
-        except (RuntimeError, ValueError) as error:
-            if _lacks_memory(error):
-                raise DeviceError(
-                    f"{kind.lower()} must have the memory for {path.name}",
-                    received=_told(error),
-                    fix="export it in a lower precision",
-                ) from error
-            raise not_loadable(
-                path.name,
-                _told(error),
-                by=f"that OpenVINO {_short(openvino.__version__)} loads",
-                fix="export it again, or run it with the target's own runtime",
-            ) from error
+        version = _short(openvino.__version__)
         where = kind.lower().replace(".", ":")
         reason = "OpenVINO runs on the CPU unless told otherwise" if device == "auto" else "asked for"
         _log.info("%s runs in OpenVINO on %s, in %s: %s", path.name, where, chosen, reason)
         return cls(
-            compiled,
-            _short(openvino.__version__),
+            _compiler(core, path, kind, options, version),
+            version,
             target=_TARGETS[path.suffix],
             task=task,
             config=config,
@@ -190,24 +183,32 @@ class OpenVinoRuntime(Runtime):
         )
 
     def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
-        request = self._take()
+        compiled, request = self._take()
         try:
             request.infer(inputs)
             # Copies: the request keeps its tensors, and the next run writes into them.
             outputs = {spec.name: request.get_tensor(spec.name).data.copy() for spec in self.outputs}
-        except (RuntimeError, ValueError) as error:
-            raise self._failed(error, inputs["input_ids"].shape) from error  # and the request is not used again
+        except _FAILURES as error:
+            with self._lock:
+                if self._compiled is compiled:
+                    self._forget()
+            raise self._failed(error, inputs["input_ids"].shape) from error
         with self._lock:
-            if self._compiled is not None:
+            if self._compiled is compiled:
                 self._idle.append(request)
         return outputs
 
-    def _take(self) -> Any:
-        """Return an idle request, or a new one: as many are made as runs ever meet."""
+    def _take(self) -> tuple[Any, Any]:
+        """Return the compiled model with an idle request of it, or a new one."""
         with self._lock:
+            self._check_open()
             if self._compiled is None:
-                self._check_open()
-            return self._idle.pop() if self._idle else self._compiled.create_infer_request()
+                self._compiled = self._compile()
+            return self._compiled, self._idle.pop() if self._idle else self._compiled.create_infer_request()
+
+    def _forget(self) -> None:
+        self._compiled = None
+        self._idle.clear()
 
     def _failed(self, error: Exception, shape: tuple[int, ...]) -> DeviceError | BundleError:
         """Tell a device without the memory from an artifact that cannot compute what its inputs allow."""
@@ -222,8 +223,7 @@ class OpenVinoRuntime(Runtime):
 
     def _release(self) -> None:
         with self._lock:
-            self._compiled = None
-            self._idle.clear()
+            self._forget()
 
     def describe(self) -> dict[str, Any]:
         """Say in JSON values what runs where."""
@@ -237,6 +237,43 @@ class OpenVinoRuntime(Runtime):
             "threads": self.threads,
             "versions": {"openvino": self._version},
         }
+
+
+def _compiler(core: Any, path: Path, kind: str, options: Mapping[str, Any], version: str) -> Callable[[], Any]:
+    """Return what reads the file and compiles it; a second time only if it is still the same file.
+
+    Raises:
+        BundleError: OpenVINO cannot load the file, or another one has taken its place.
+        DeviceError: The device has not the memory.
+    """
+    first: list[tuple[int, ...]] = []
+
+    def compile_model() -> Any:
+        try:
+            status = path.stat()
+            first.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+            if first[0] != first[-1]:
+                raise BundleError(
+                    f"{path.name} must stay as it was to be compiled again after a run that failed",
+                    received="another file",
+                    fix="load the bundle again",
+                )
+            return core.compile_model(core.read_model(os.fspath(path)), kind, dict(options))
+        except (OSError, *_FAILURES) as error:
+            if _lacks_memory(error):
+                raise DeviceError(
+                    f"{kind.lower()} must have the memory for {path.name}",
+                    received=_told(error),
+                    fix="export it in a lower precision",
+                ) from error
+            raise not_loadable(
+                path.name,
+                _told(error),
+                by=f"that OpenVINO {version} loads",
+                fix="export it again, or run it with the target's own runtime",
+            ) from error
+
+    return compile_model
 
 
 def _kind(device: object) -> str:
@@ -288,6 +325,8 @@ def _declared(ports: Iterable[Any]) -> dict[str, Declared]:
 
 
 def _lacks_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):  # what std::bad_alloc becomes
+        return True
     return (
         re.search(r"bad_alloc|out of memory|allocat\w* .*memory|memory .*allocat", str(error), re.IGNORECASE)
         is not None
