@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs mini clean
+.PHONY: help demo test haswell lint format bench docs mini clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 # Expanded only when an environment has to be made: the first interpreter that is new enough.
@@ -55,6 +55,9 @@ demo: $(DEMO_STAMP)  ## export albert-mini's question answering to ./demo with i
 
 test: lint  ## lint, strict types and the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+haswell: $(DEV_STAMP)  ## int8 on an emulated processor without VNNI; needs qemu-x86_64 (Debian: apt install qemu-user)
+	ALBERT_EXPORT_TEST_HASWELL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 tests/runtimes/test_without_vnni.py
 
 lint: $(DEV_STAMP)  ## ruff, formatting and mypy
 	$(BIN)/ruff check

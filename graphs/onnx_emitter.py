@@ -20,7 +20,7 @@ from albert_export.graphs.onnx_file import LARGEST_MESSAGE, check_onnx, write_on
 from albert_export.graphs.onnx_int4 import BLOCK, quantize_int4
 from albert_export.graphs.onnx_narrowing import compute_in_half, store_in_bfloat16
 from albert_export.graphs.onnx_packing import pack_tokens
-from albert_export.graphs.onnx_quantization import quantizable, quantizable_activations, quantize_int8
+from albert_export.graphs.onnx_quantization import WEIGHT_STEPS, quantizable, quantizable_activations, quantize_int8
 from albert_export.graphs.onnx_sharing import stored_weight_bytes
 from albert_export.graphs.passes import Pass, pipeline, run_passes
 from albert_export.graphs.sharing import Sharing
@@ -188,7 +188,7 @@ def _pipeline(
 def _precision_facts(precision: str, parts: Sequence[str], *, calibrated: bool) -> dict[str, Any]:
     if precision == "int8":
         form = "int8, calibrated" if calibrated else "int8, a scale for each token at run time"
-        return {"quantized": list(parts), "activations": form}
+        return {"quantized": list(parts), "activations": form, "weight_steps": WEIGHT_STEPS}
     if precision == "int4":
         return {"quantized": list(parts), "activations": "float32", "block_size": BLOCK}
     return {"activations": "float16" if precision == "fp16" else "float32"}

@@ -30,8 +30,13 @@ else:
 
 Array = np.ndarray[Any, Any]
 
-#: Steps on either side of a weight's zero.
-_WEIGHT_STEPS = 127
+#: Steps on either side of a weight's zero where a product reads it. Processors that have AVX2 or AVX-512 but not VNNI
+#: add two products of an unsigned and a signed byte in 16 bits, which saturate, and nothing says so: 2 * 255 * 64 still
+#: fits. The other ways out cost more: unsigned weights take twice the time where there is VNNI, and the option
+#: ``session.x64quantprecision`` of ONNX Runtime is for each loader to set, and does not reach into a loop.
+WEIGHT_STEPS = 64
+#: The same where rows are looked up only.
+_ROW_STEPS = 127
 
 #: A matrix with fewer outputs stays as it is: it takes no room, and what it gives are the answers themselves.
 NARROW = 16
@@ -163,11 +168,13 @@ def _quantized(model: ir.Model, value: ir.Value, readers: Sequence[ir.Node]) -> 
         values = np.asarray(value.const_value.numpy(), dtype=np.float32)
         return values.T if turned else values
 
-    scales = np.maximum(np.abs(read()).max(axis=axis) / np.float32(_WEIGHT_STEPS), _TINY)
+    most = _ROW_STEPS if by_row else WEIGHT_STEPS
+    scales = np.maximum(np.abs(read()).max(axis=axis) / np.float32(most), _TINY)
 
     def quantize() -> ir.Tensor[Any]:
         steps = read() / (scales[:, None] if by_row else scales)
-        return ir.Tensor(np.ascontiguousarray(np.clip(np.rint(steps, out=steps), -127, 127, out=steps).astype(np.int8)))
+        np.clip(np.rint(steps, out=steps), -most, most, out=steps)
+        return ir.Tensor(np.ascontiguousarray(steps.astype(np.int8)))
 
     assert value.shape is not None, "initializers have shapes"
     shape = ir.Shape(value.shape.numpy()[::-1] if turned else value.shape.numpy())
