@@ -158,6 +158,7 @@ def test_the_model_is_traced_once_for_all_choices_and_a_miss_leaves_what_there_w
     assert rejected.facts["quantized"] == ["embeddings", "attention", "ffn", "head"]
     assert rejected.parity is not None
     assert rejected.parity["ok"] is False
+    assert rejected.parity["metrics"]["accuracy"]["drop"] > 0.5
 
 
 def test_parts_that_were_asked_for_stay_as_they_are(items: Path, tmp_path: Path) -> None:
