@@ -23,7 +23,7 @@ from albert_export._machine import Machine, describe_machine
 from albert_export._version import __version__
 from albert_export.errors import DISTRIBUTION, install_command
 from albert_export.runtime_table import RUNTIMES, get_runtime
-from albert_export.runtimes.advice import Advice, advise
+from albert_export.runtimes.advice import MEASURED, Advice, advise
 from albert_export.targets import TARGETS, Target, get_target
 
 Verb = Literal["export", "run", "prove", "compile"]
@@ -273,13 +273,14 @@ def probe(module: str) -> tuple[dict[str, Any], str | None]:
 
 
 def _fastest(machine: Machine) -> Iterable[Advice]:
-    """Yield which runtime to read what with, where there are several to choose from."""
+    """Yield which runtime to read what with, where several were measured."""
     for target in TARGETS:
         if len(target.runtimes) > 1:
             for precision in target.precisions:
-                yield advise(target, precision, features=machine.features)
-                if precision in target.calibrated:
-                    yield advise(target, precision, calibrated=True, features=machine.features)
+                for calibrated in (False, True) if precision in target.calibrated else (False,):
+                    advice = advise(target, precision, calibrated=calibrated, features=machine.features)
+                    if advice.measured:
+                        yield advice
 
 
 def _ability(
@@ -345,13 +346,13 @@ def _hints(machine: Machine, packages: Iterable[Package]) -> Iterable[Problem]:
 
 
 def _told(advice: Advice, abilities: Sequence[Ability]) -> str:
-    """Return the line that says which runtime is fastest, and how to get it where it is not there."""
+    """Return the line that says which runtime to take, and how to get it where it is not there."""
     calibrated = " calibrated" if advice.calibrated else ""
     own = get_target(advice.target).own_runtime.name
     by = None if advice.runtime == own else advice.runtime
     runs = next(each for each in abilities if (each.target, each.verb, each.runtime) == (advice.target, "run", by))
     fix = "" if runs.able else f"; fix: {runs.fix}"
-    return f"fastest for {advice.target} {advice.precision}{calibrated}: {advice.runtime}, {advice.why}{fix}"
+    return f"best for {advice.target} {advice.precision}{calibrated}: {advice.runtime}; {advice.why}{fix}"
 
 
 def render(diagnosis: Diagnosis) -> str:
@@ -370,7 +371,9 @@ def render(diagnosis: Diagnosis) -> str:
         processors = f" for {', '.join(get_target(ability.target).compiled_for)}" if ability.verb == "compile" else ""
         by = f" with {ability.runtime}" if ability.runtime else ""
         lines.append(f"{ability.verb} {ability.target}{processors}{by}: {state}")
-    lines += ["", *(_told(advice, diagnosis.abilities) for advice in diagnosis.fastest)] if diagnosis.fastest else []
+    if diagnosis.fastest:
+        lines += ["", *(_told(advice, diagnosis.abilities) for advice in diagnosis.fastest)]
+        lines.append(f"({MEASURED}; albert-export bench DIR --runtimes all measures it here)")
     lines.append("")
     for package in diagnosis.packages:
         facts = ", ".join(

@@ -14,7 +14,8 @@ from albert_export.targets import Target
 #: Features of a processor with which OpenVINO was measured to multiply in bfloat16.
 BF16_FEATURES = ("amx_bf16", "avx512_bf16")
 
-_MEASURED = "measured at 128 tokens of base size on 2 cores of an AMD EPYC with AVX512-VNNI"
+#: Where the figures below come from.
+MEASURED = "measured at 128 tokens of base size on 2 cores of an AMD EPYC with AVX512-VNNI"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Advice:
         calibrated: Whether their activations have fixed ranges.
         runtime: Name of the runtime.
         why: Why that one.
+        measured: Whether it was compared with others.
     """
 
     target: str
@@ -34,6 +36,10 @@ class Advice:
     calibrated: bool
     runtime: str
     why: str
+    measured: bool
+
+    def __str__(self) -> str:
+        return f"{self.why} ({MEASURED})" if self.measured else self.why
 
 
 def advise(target: Target, precision: str, *, calibrated: bool = False, features: Collection[str]) -> Advice:
@@ -46,23 +52,27 @@ def advise(target: Target, precision: str, *, calibrated: bool = False, features
         features: Features of the processor, by their names in ``albert_export._machine``.
     """
     own = target.own_runtime
-    name, why = own.name, f"no other reads {target.title}"
-    if len(target.runtimes) > 1:
-        name, why = _measured(target, precision, calibrated, features)
-    return Advice(target.name, precision, calibrated, name, why)
+    if len(target.runtimes) == 1:
+        return Advice(target.name, precision, calibrated, own.name, f"no other reads {target.title}", False)
+    found = _compared(target, precision, calibrated, features)
+    if found is None:
+        others = " and ".join(target.runtimes[1:])
+        return Advice(target.name, precision, calibrated, own.name, f"{others} was not measured beside it", False)
+    return Advice(target.name, precision, calibrated, *found, True)
 
 
-def _measured(target: Target, precision: str, calibrated: bool, features: Collection[str]) -> tuple[str, str]:
+def _compared(target: Target, precision: str, calibrated: bool, features: Collection[str]) -> tuple[str, str] | None:
+    """Return the better runtime and why, or None where nothing was compared."""
     own = target.own_runtime.name
     if (target.name, precision) == ("onnx", "bf16"):
         has = [name for name in BF16_FEATURES if name in features]
         if has:
-            return "openvino", f"it computes in bf16, with {' and '.join(has)}: 62 ms to 117 of {own}, {_MEASURED}"
+            return "openvino", f"it computes in bf16, with {' and '.join(has)}: 62 ms to 117 of {own}"
         return own, f"this processor has none of {', '.join(BF16_FEATURES)}, with which openvino would compute in bf16"
     if (target.name, precision) == ("onnx", "fp32"):
-        return own, f"openvino is as fast, 118 ms to 117, {_MEASURED}"
+        return own, "openvino is as fast: 118 ms to 117"
     if (target.name, precision) == ("onnx", "int8"):
         if calibrated:
-            return own, f"openvino was not measured to be faster (36 to 40 ms, {_MEASURED}); bench tells"
-        return own, f"openvino takes 158 ms where ranges are measured in each run, {_MEASURED}"
-    return own, "openvino was not measured beside it; bench tells"
+            return None
+        return own, "openvino takes 158 ms where ranges are measured in each run"
+    return None

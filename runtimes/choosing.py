@@ -85,7 +85,7 @@ def _best(target: Target, artifact: Artifact, *, told: bool) -> Chosen:
         return Chosen(own)
     advice = advise_for(artifact)
     if advice.runtime not in [row.name for row in others]:
-        return Chosen(own, why=None if told else f"{own.name} reads it: {advice.why}")
+        return Chosen(own, why=None if told else f"{own.name} reads it: {advice}")
     if told:
-        return Chosen(own, why=f"runtime={advice.runtime} would be faster: {advice.why}")
-    return Chosen(get_runtime(advice.runtime), why=f"{advice.runtime} reads it: {advice.why}")
+        return Chosen(own, why=f"runtime={advice.runtime} would be faster: {advice}")
+    return Chosen(get_runtime(advice.runtime), why=f"{advice.runtime} reads it: {advice}")
