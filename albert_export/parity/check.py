@@ -210,7 +210,7 @@ def check_parity(
         data=None if dataset is None else DataUsed(dataset.name, dataset.sha256, len(dataset.items)),
         quick=quick,
         left_out=(*run.left_out, *_unmeasured(quick and data is None, checkpoint, opened)),
-        skipped=skipped_artifacts(opened, artifacts, skip),
+        skipped=skipped_artifacts(opened, artifacts, skip, runtime),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from albert_export.bundle import Artifact, Bundle
 from albert_export.errors import BundleError
 from albert_export.parity.report import Skipped
-from albert_export.runtime_table import parse_runtime
+from albert_export.runtime_table import RuntimeRow, parse_runtime
 from albert_export.runtimes.choosing import AUTO
 from albert_export.targets import get_target
 
@@ -51,9 +51,9 @@ def choose_artifacts(
             received=f"nothing but {', '.join(sorted(left))}, which is to be skipped",
             fix="skip fewer targets",
         )
-    if runtime is None or runtime == AUTO:
+    row = _one_for_all(runtime)
+    if row is None:
         return artifacts
-    row, _ = parse_runtime(runtime)
     read = [artifact for artifact in artifacts if row.name in get_target(artifact.target).runtimes]
     if not read:
         raise BundleError(
@@ -64,18 +64,28 @@ def choose_artifacts(
     return read
 
 
-def skipped_artifacts(bundle: Bundle, checked: Sequence[Artifact], skip: Sequence[str]) -> tuple[Skipped, ...]:
-    """Return the artifacts that are not checked, each with the reason."""
+def skipped_artifacts(
+    bundle: Bundle, checked: Sequence[Artifact], skip: Sequence[str], runtime: str | None = None
+) -> tuple[Skipped, ...]:
+    """Return the artifacts that are not checked, each with the reason; arguments as for :func:`choose_artifacts`."""
     left = {get_target(name).name for name in skip}
     files = {artifact.file for artifact in checked}
+    row = _one_for_all(runtime)
+
+    def reason(artifact: Artifact) -> str:
+        if artifact.target in left:
+            return f"{artifact.target} is to be skipped"
+        if row is not None and row.name not in get_target(artifact.target).runtimes:
+            return f"{row.title} does not read it"
+        return "other targets were asked for"
+
     return tuple(
-        Skipped(
-            artifact.file,
-            artifact.target,
-            f"{artifact.target} is to be skipped"
-            if artifact.target in left
-            else "other targets, or a runtime that does not read it, were asked for",
-        )
+        Skipped(artifact.file, artifact.target, reason(artifact))
         for artifact in bundle.manifest.artifacts
         if artifact.file not in files
     )
+
+
+def _one_for_all(runtime: str | None) -> RuntimeRow | None:
+    """Return the row of the runtime that is to read all artifacts; None where each has its own."""
+    return None if runtime is None or runtime == AUTO else parse_runtime(runtime)[0]
