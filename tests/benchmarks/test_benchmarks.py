@@ -68,6 +68,15 @@ def test_the_latency_benchmark_times_the_same_model_in_every_form(tmp_path: Path
 
 
 @pytest.mark.slow
+def test_the_check_is_timed_in_every_form(tmp_path: Path) -> None:
+    arguments = ["--size", "tiny", "--targets", "onnx", "--repeats", "1", "--scratch", str(tmp_path)]
+    printed, document = run("parity_time", *arguments, json_file=tmp_path / "parity.json")
+    assert set(document["results"]) == {"default", "--quick", "all reports"}
+    assert all(len(result["rounds"]) == 1 and result["cpu_seconds"] > 0.5 for result in document["results"].values())
+    assert "| --quick" in printed
+
+
+@pytest.mark.slow
 def test_mixed_lengths_are_timed_in_both_forms(tmp_path: Path) -> None:
     shapes = ["--batches", "1", "4", "--sequences", "16", "--paddings", "0", "50"]
     arguments = ["--size", "tiny", "--rounds", "1", "--seconds", "0.01", *shapes, "--scratch", str(tmp_path)]
