@@ -11,6 +11,9 @@ chooses, and ``tflite usual int8`` is TensorFlow's converter as it comes, dynami
 are written out. OpenVINO's weights are stored in fp16 for bf16, as its converter does by itself, and as they are for
 the other two. The precision that it says it computes in is among the facts in the JSON file.
 
+Ours are read by their target's own runtime, or by OpenVINO where that is installed here. ``static`` is int8 with the
+ranges of the built-in texts, ``packed`` computes real tokens only.
+
 Usage: ``python -m benchmarks.peers --peers PEERS_PYTHON [--size base] [--save FILE] [--plot FILE.png]``
 """
 
@@ -33,16 +36,24 @@ from albert_export.bench.entries import choose_entries
 from albert_export.bench.report import BenchReport, Errors
 from albert_export.bench.run import Comparison, Start, run
 from albert_export.bench.shapes import Shape, make_inputs, parse_shapes
+from albert_export.runtime_table import is_installed, parse_runtime
 from benchmarks.measuring import ALBERT_EXPORT, ROOT, run_process, save
 from benchmarks.seeded_checkpoint import SIZES
 from benchmarks.turns import make_checkpoint
 
-#: Name in the table -> command and options of ours.
-OURS = {
-    "ours onnx fp32": ("onnx",),
-    "ours onnx bf16": ("onnx", "--precision", "bf16"),
-    "ours onnx int8": ("onnx", "--precision", "int8"),
-    "ours tflite int8": ("tflite", "--precision", "int8"),
+_INT8 = ("--precision", "int8")
+_STATIC = ("onnx", *_INT8, "--calibrate", "builtin")
+#: Name in the table -> command and options of ours, and what reads its file; None for the target's own runtime.
+OURS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
+    "ours onnx fp32": (("onnx",), None),
+    "ours onnx fp32 packed": (("onnx", "--tokens", "packed"), None),
+    "ours onnx fp32, openvino": (("onnx",), "openvino"),
+    "ours onnx bf16, openvino": (("onnx", "--precision", "bf16"), "openvino:bf16"),
+    "ours onnx int8": (("onnx", *_INT8), None),
+    "ours onnx int8 packed": (("onnx", *_INT8, "--tokens", "packed"), None),
+    "ours onnx int8 static": (_STATIC, None),
+    "ours onnx int8 static, openvino": (_STATIC, "openvino"),
+    "ours tflite int8": (("tflite", *_INT8), None),
 }
 OPTIMUM, OPTIMUM_INT8 = "optimum fp32", "optimum int8"
 OPENVINO_FP32, OPENVINO_BF16, NNCF = "openvino fp32", "openvino bf16", "nncf int8"
@@ -95,7 +106,8 @@ def parse(args: Sequence[str]) -> argparse.Namespace:
     for name, value in (QUICK if arguments.quick else USUALLY).items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
-    there = (*OURS, *(ELSEWHERE if arguments.peers is not None else ()), USUAL)
+    ours = [name for name, (_, runtime) in OURS.items() if runtime is None or is_installed(parse_runtime(runtime)[0])]
+    there = (*ours, *(ELSEWHERE if arguments.peers is not None else ()), USUAL)
     arguments.contenders = arguments.contenders or list(there)
     for name in arguments.contenders:
         if name not in there:
@@ -145,17 +157,18 @@ class Builder:
 
     def _ours(self, names: Sequence[str]) -> dict[str, Start]:
         bundle = self.scratch / "ours"
-        files: dict[str, str] = {}
-        for name in names:
+        files: dict[tuple[str, ...], str] = {}
+        for command in dict.fromkeys(OURS[name][0] for name in names):
             before = set(files.values())
-            target, *options = OURS[name]
+            target, *options = command
             self._export(target, bundle, *options)
-            (files[name],) = {entry.artifact.file for entry in choose_entries([bundle])} - before
+            (files[command],) = {entry.artifact.file for entry in choose_entries([bundle])} - before
         by_file = {} if not names else {entry.artifact.file: entry for entry in choose_entries([bundle])}
         starts = {}
-        for name, file in files.items():
-            entry = dataclasses.replace(by_file[file], name=name)
-            facts = {"target": entry.artifact.target, "precision": entry.artifact.precision, "file": file}
+        for name in names:
+            command, runtime = OURS[name]
+            entry = dataclasses.replace(by_file[files[command]], name=name, runtime=runtime)
+            facts = {"target": entry.artifact.target, "precision": entry.artifact.precision, "file": files[command]}
             start = _later(entry.start, device="cpu", threads=self.arguments.threads, seed=0)
             starts[name] = Start(start, facts, entry.file_bytes)
         return starts
