@@ -31,60 +31,91 @@ def draw(report: BenchReport, path: Path) -> None:
     """Write the picture of a report; its form is that of the name.
 
     Left, the median against the sequence length: a line for each artifact and batch, dashed where rows are padded.
-    Right, the largest error against the speed, both of all shapes.
+    Right, the largest error against the speed, both of all shapes. A colour is an artifact in both.
     """
     # Not pyplot, which would keep the figure and might look for a screen.
     figure_module = require("matplotlib.figure", needed_for="drawing a picture", extra="plot")
-    figure = figure_module.Figure(figsize=(12, 5), layout="constrained")
+    lines = require("matplotlib.lines", needed_for="drawing a picture", extra="plot")
+    count = len(report.measured)
+    figure = figure_module.Figure(figsize=(14, max(5, 1 + 0.2 * count)), layout="constrained")
     left, right = figure.subplots(1, 2)
-    colours = {each.name: f"C{index % 10}" for index, each in enumerate(report.measured)}
-    _draw_latencies(report, left, colours)
-    _draw_errors(report, right, colours)
+    colours = dict(zip((each.name for each in report.measured), _colours(count), strict=True))
+    _draw_latencies(report, left, colours, lines)
+    infinite = _draw_errors(report, right, colours)
+    handles = [
+        lines.Line2D(
+            [], [], color=colours[name], marker="o", label=f"{name} (infinite error)" if name in infinite else name
+        )
+        for name in colours
+    ]
+    # Beside the axes: they shrink to nothing under a legend of many artifacts.
+    figure.legend(handles=handles, loc="outside right upper", fontsize="small")
     figure.savefig(path, dpi=120)
 
 
-def _draw_latencies(report: BenchReport, axes: Any, colours: dict[str, str]) -> None:
-    lines = dict.fromkeys((shape.batch, shape.padded) for shape in report.shapes)
-    batches = list(dict.fromkeys(batch for batch, _ in lines))
+def _colours(count: int) -> list[Any]:
+    """Return so many colours, no two alike up to twenty."""
+    colormaps = require("matplotlib", needed_for="drawing a picture", extra="plot").colormaps
+    return [
+        colormaps["tab10" if count <= 10 else "tab20"](index % (10 if count <= 10 else 20)) for index in range(count)
+    ]
+
+
+def _draw_latencies(report: BenchReport, axes: Any, colours: dict[str, Any], lines: Any) -> None:
+    kinds = dict.fromkeys((shape.batch, shape.padded) for shape in report.shapes)
+    batches = list(dict.fromkeys(batch for batch, _ in kinds))
+    styles = {
+        (batch, padded): {
+            "linestyle": "--" if padded else "-",
+            "marker": "osD^v<>ph*"[batches.index(batch) % 10],
+            "fillstyle": "none" if padded else "full",
+        }
+        for batch, padded in kinds
+    }
     for each in report.measured:
-        for batch, padded in lines:
+        for kind, style in styles.items():
             points = sorted(
                 (shape.sequence, 1e3 * each.times[shape.name].median)
                 for shape in report.shapes
-                if (shape.batch, shape.padded) == (batch, padded) and shape.name in each.times
+                if (shape.batch, shape.padded) == kind and shape.name in each.times
             )
             if points:
-                axes.plot(
-                    *zip(*points, strict=True),
-                    color=colours[each.name],
-                    linestyle="--" if padded else "-",
-                    marker="osD^v<>ph*"[batches.index(batch) % 10],
-                    label=f"{each.name}, {batch} row{'s' if batch > 1 else ''}{', padded' if padded else ''}",
-                )
+                axes.plot(*zip(*points, strict=True), color=colours[each.name], **style)
     lengths = sorted({shape.sequence for shape in report.shapes})
     axes.set_xscale("log", base=2)
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.set_yscale("log")
     axes.set(title="latency", xlabel="tokens of a row", ylabel="median, ms")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="x-small")
+    handles = [
+        lines.Line2D(
+            [],
+            [],
+            color="grey",
+            label=f"{batch} row{'s' if batch > 1 else ''}{', half of them padding' if padded else ''}",
+            **style,
+        )
+        for (batch, padded), style in styles.items()
+    ]
+    axes.legend(handles=handles, fontsize="small")
 
 
-def _draw_errors(report: BenchReport, axes: Any, colours: dict[str, str]) -> None:
+def _draw_errors(report: BenchReport, axes: Any, colours: dict[str, Any]) -> list[str]:
+    """Draw a point for each artifact; return the names of those whose error is infinite and has no place."""
     axes.set(title="error against speed", xlabel=f"speed, {report.baseline} = 1", ylabel="largest error")
-    drawn = 0
+    drawn, infinite = 0, []
     for each in report.measured:
         speed = report.speed(each.name)
         if each.errors is not None and speed is not None:
             error = max(_LEAST_ERROR, *each.errors.largest.values())
             if math.isfinite(error):
-                axes.plot(speed, error, "o", color=colours[each.name], label=each.name)
-            else:  # it has no place on the axis, and stands in the legend
-                axes.plot([], [], "x", color=colours[each.name], label=f"{each.name}: infinite")
+                axes.plot(speed, error, "o", color=colours[each.name])
+            else:
+                infinite.append(each.name)
             drawn += 1
     if not drawn:
         axes.text(0.5, 0.5, "nothing to compare", ha="center", va="center", transform=axes.transAxes)
-        return
+        return infinite
     axes.set_yscale("log")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="x-small")
+    return infinite

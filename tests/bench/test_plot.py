@@ -29,11 +29,22 @@ def test_a_picture_is_written(tmp_path: Path, errors: tuple[float | None, float 
 def test_what_cannot_be_drawn_is_told(tmp_path: Path) -> None:
     infinite = report(measured("fp32", TIMES, error=1e-6), measured("int8", TIMES, error=math.inf), shapes=SHAPES)
     draw(infinite, tmp_path / "infinite.svg")
-    assert "<!-- int8: infinite -->" in (tmp_path / "infinite.svg").read_text(encoding="utf-8")
+    assert "<!-- int8 (infinite error) -->" in (tmp_path / "infinite.svg").read_text(encoding="utf-8")
     apart = measured("fp32", {"1x16": (0.01,)}), measured("int8", {"1x128": (0.05,)}, error=1e-6)
     nothing = report(*apart, shapes=SHAPES)
     draw(nothing, tmp_path / "nothing.svg")
     assert "<!-- nothing to compare -->" in (tmp_path / "nothing.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("error")
+def test_many_artifacts_leave_room_for_the_curves(tmp_path: Path) -> None:
+    """A legend within axes of fifteen artifacts once made these collapse, of which matplotlib only warns."""
+    many = report(
+        *(measured(f"an artifact with a long name, {n}", TIMES, error=1e-6) for n in range(24)), shapes=SHAPES
+    )
+    draw(many, tmp_path / "many.svg")
+    written = (tmp_path / "many.svg").read_text(encoding="utf-8")
+    assert all(f"<!-- an artifact with a long name, {n} -->" in written for n in range(24))
 
 
 def test_another_form_is_refused() -> None:
