@@ -53,6 +53,8 @@ OURS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "ours onnx int8 packed": (("onnx", *_INT8, "--tokens", "packed"), None),
     "ours onnx int8 static": (_STATIC, None),
     "ours onnx int8 static, openvino": (_STATIC, "openvino"),
+    "ours onnx int8 static, openvino bf16": (_STATIC, "openvino:bf16"),
+    "ours onnx int8 static packed, openvino bf16": ((*_STATIC, "--tokens", "packed"), "openvino:bf16"),
     "ours tflite int8": (("tflite", *_INT8), None),
 }
 OPTIMUM, OPTIMUM_INT8 = "optimum fp32", "optimum int8"
