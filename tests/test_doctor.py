@@ -111,16 +111,20 @@ def test_openvino_is_told_where_it_is_missing_and_where_it_is_faster(monkeypatch
     fix = "; fix: pip install 'albert-export[openvino]'\n"
     without = told(HERE, "avx512_bf16")
     assert f"run onnx with openvino: no: needs openvino{fix}" in without
-    faster = "best for onnx bf16: openvino; it computes in bf16, with avx512_bf16: 62 ms to 117 of onnxruntime"
+    faster = "best for onnx bf16: openvino; it computes in bf16, with avx512_bf16: 25 ms to 111 of onnxruntime"
     (line,) = [line for line in without.splitlines() if line.startswith(faster)]
     assert f"{line}\n".endswith(fix)
     there = told({**HERE, "openvino": "2026.4.1"}, "avx512_bf16")
     assert "run onnx with openvino: yes\n" in there and "run tflite with openvino: yes\n" in there
     assert faster in there and fix not in there
     assert "best for onnx bf16: onnxruntime; this processor has none of amx_bf16, avx512_bf16" in told(HERE)
-    assert "best for onnx int8: onnxruntime; openvino takes 158 ms" in there
+    assert "best for onnx fp32: onnxruntime; openvino is about as fast" in there
+    assert "best for onnx int8" not in there, "nothing was measured without AMX"
+    amx = told({**HERE, "openvino": "2026.4.1"}, "amx_int8")
+    assert "best for onnx int8: openvino; with amx_int8, 25 ms to 33 of onnxruntime" in amx
+    assert "best for onnx int8 calibrated: openvino; with amx_int8, 22 ms to 28 of onnxruntime" in amx
     assert "best for tflite" not in there, "what was not compared is not judged"
-    assert "measured at 128 tokens of base size on 2 cores of an AMD EPYC" in there
+    assert "measured at 128 tokens of base size on 2 cores of an Intel Xeon with AMX" in there
 
 
 def test_compiling_for_a_tpu_takes_the_extra_that_brings_libtpu(monkeypatch: pytest.MonkeyPatch) -> None:
