@@ -19,6 +19,9 @@ else:
 #: Start, end and step of a slice that takes everything, as torch writes them; those at the end may be left out.
 _OPEN_SLICE = (0, 2**63 - 1, 1)
 
+#: End of a slice that takes all tokens. OpenVINO goes over with the largest number of 64 or 32 bits, and takes none.
+_ALL_TOKENS = 2**30
+
 
 def _axis(node: Any, axis: int) -> int:
     rank = len(fake(node).shape)
@@ -175,7 +178,8 @@ def _while_loop(low: GraphLowering, node: Any) -> Any:
     step, hidden = placeholders[:2]
 
     group = len([made for made in low.nodes if made.op_type == "Loop"])
-    inner = GraphLowering(low.operators, low.store, low.dims, prefix=f"group_{group}_")
+    operators = {**low.operators, "aten.alias.default": _computed_in_last_turn(group, repeats)}
+    inner = GraphLowering(operators, low.store, low.dims, prefix=f"group_{group}_")
     iteration = ir.val(f"group_{group}_iteration", dtype=ir.DataType.INT64, shape=ir.Shape([]))
     keep_going = ir.val(f"group_{group}_keep_going", dtype=ir.DataType.BOOL, shape=ir.Shape([]))
     entering = ir.Value(name=f"group_{group}_hidden_in", type=ir.TensorType(onnx_dtype(fake(hidden).dtype)))
@@ -197,6 +201,25 @@ def _while_loop(low: GraphLowering, node: Any) -> Any:
         [iteration, keep_going, entering], [keep_going_out, leaving], nodes=inner.nodes, name=f"group_{group}_layer"
     )
     return (None, low.loop(group, repeats, low.value(carried[1]), subgraph))
+
+
+def _computed_in_last_turn(group: int, repeats: int) -> Lowering:
+    """Lower the mark on the tokens that a layer computes: all of them in every turn but the last, there the first one.
+
+    All turns have one graph. The last one written out beside the loop would read each weight a second time, and ONNX
+    Runtime, which packs weights for the reader, would hold them twice.
+    """
+
+    def lower(low: GraphLowering, node: Any) -> Any:
+        iteration = low.values[next(item for item in node.graph.nodes if item.op == "placeholder")]
+        is_last = low.emit("Equal", [iteration, low.constant(np.array(repeats - 1, dtype=np.int64))], node)
+        first, every = (low.constant(np.array([end], dtype=np.int64)) for end in (1, _ALL_TOKENS))
+        end = low.emit("Where", [is_last, first, every], node)
+        end.name = f"group_{group}_computed"  # by which parity has every turn compute all
+        zero, axis = (low.constant(np.array([number], dtype=np.int64)) for number in (0, 1))
+        return low.emit("Slice", [low.value(node.args[0]), zero, end, axis], node)
+
+    return lower
 
 
 def _outputs(graph: Any) -> Sequence[Any]:

@@ -127,12 +127,10 @@ class GraphLowering:
         """
         spelled: list[int] = []
         for index, dim in enumerate(after):
-            if isinstance(dim, int):
-                spelled.append(dim)
-            elif index < len(before) and str(before[index]) == str(dim):
-                spelled.append(0)
+            if index < len(before) and str(before[index]) == str(dim):
+                spelled.append(0)  # known ones too: in its last turn, a loop may compute fewer tokens than were traced
             else:
-                spelled.append(-1)
+                spelled.append(dim if isinstance(dim, int) else -1)
         if spelled.count(-1) <= 1:
             return self.emit("Reshape", [source, self.constant(np.array(spelled, dtype=np.int64))], node)
         # A size that is no input axis, such as batch x choices, can only be the one that is left over.

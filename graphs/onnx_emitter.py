@@ -115,7 +115,8 @@ def emit_onnx(
         raise ExportError("calibration serves precision int8", received=precision, fix="choose int8")
     if traced is None:
         progress(f"tracing {task.torch_class}, layers {layers}")
-        traced = trace(model, task, layers=layers, sizes=sizes or {})
+        # Packing takes the tokens of a batch as one list, out of which no turn of the loop can take fewer.
+        traced = trace(model, task, layers=layers, sizes=sizes or {}, all_tokens=tokens == "packed")
     progress(f"lowering to ONNX opset {opset}")
     store = WeightStore(traced.program, traced.weights)
     store.check_finite()

@@ -110,8 +110,13 @@ def quantize_int8(
                 continue
             hidden = node.inputs[0]
             assert hidden is not None, "a product has two operands"
+            cut = hidden.producer()
+            whole = cut.inputs[0] if cut is not None and cut.op_type == "Slice" else hidden
+            assert whole is not None, "a slice has an operand"
+            if whole not in activations:
+                activations[whole] = _activation(writer, whole, ranges)
             if hidden not in activations:
-                activations[hidden] = _activation(writer, hidden, ranges)
+                activations[hidden] = _cut(writer, activations[whole], cut)
             if id(writer.graph) not in dequantized:
                 dequantized[id(writer.graph)] = writer.emit(
                     "DequantizeLinear", [weight.quantized, weight.scales], axis=1
@@ -229,6 +234,17 @@ def _activation(writer: Writer, hidden: ir.Value, ranges: Mapping[str, tuple[flo
     factor = writer.emit("Max", [largest, writer.constant(max(least, _TINY))])
     unit = writer.emit("Mul", [hidden, writer.emit("Reciprocal", [factor])])
     return Activation(_fixed(writer, unit, np.float32(1 / above), below), factor)
+
+
+def _cut(writer: Writer, whole: Activation, cut: ir.Node | None) -> Activation:
+    """Return the activation of some of the tokens: what was quantised for all of them is not quantised again."""
+    assert cut is not None, "it is the slice"
+    dequantizing = whole.dequantized.producer()
+    assert dequantizing is not None, "it is made above"
+    quantized, *parameters = dequantizing.inputs
+    dequantized = writer.emit("DequantizeLinear", [writer.emit("Slice", [quantized, *cut.inputs[1:]]), *parameters])
+    factor = None if whole.factor is None else writer.emit("Slice", [whole.factor, *cut.inputs[1:]])
+    return Activation(dequantized, factor)
 
 
 def _with_range(writer: Writer, hidden: ir.Value, low: float, high: float) -> ir.Value:

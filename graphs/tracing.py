@@ -19,6 +19,8 @@ from albert_export.tasks import Task
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from albert_export.models.torch_encoder import Choice
 else:
     torch = require("torch", needed_for="tracing a torch model", extra="onnx")
     nn = torch.nn
@@ -73,7 +75,9 @@ class _TaskForward(nn.Module):
         return tuple(outputs[name] for name in self._outputs)
 
 
-def trace(model: nn.Module, task: Task, *, layers: str, sizes: Mapping[str, int | None]) -> Trace:
+def trace(
+    model: nn.Module, task: Task, *, layers: str, sizes: Mapping[str, int | None], all_tokens: bool = False
+) -> Trace:
     """Trace ``model`` in eval mode.
 
     Args:
@@ -81,6 +85,7 @@ def trace(model: nn.Module, task: Task, *, layers: str, sizes: Mapping[str, int 
         task: Names and axes of inputs and outputs.
         layers: ``rolled`` for one loop per layer group, ``unrolled`` for a copy of the layer's operators per layer.
         sizes: Fixed size of a dynamic axis, None to keep it symbolic.
+        all_tokens: Whether the last layer is computed for all tokens even where the head reads the first alone.
 
     Raises:
         ConfigError: The model's configuration does not fit the task.
@@ -104,7 +109,8 @@ def trace(model: nn.Module, task: Task, *, layers: str, sizes: Mapping[str, int 
         example = tuple(
             torch.ones([traced_sizes[str(axis)] for axis in spec.axes], dtype=torch.int64) for spec in task.inputs
         )
-        with torch.no_grad(), _prepared(model, layers):
+        computed = None if all_tokens else _computed_last(task, config)
+        with torch.no_grad(), _prepared(model, layers, computed):
             program = torch.export.export(
                 _TaskForward(model, task), example, dynamic_shapes=(tuple(dynamic for _ in example),), strict=False
             )
@@ -134,15 +140,23 @@ def _tensor_of(program: torch.export.ExportedProgram, placeholder: Any) -> torch
     raise ExportError("every placeholder of a traced graph must be a tensor", received=str(placeholder.target))
 
 
+def _computed_last(task: Task, config: Any) -> Choice | None:
+    """Return which tokens the last layer is computed for: the first, where only the pooler reads it; None for all."""
+    pooled = all("sequence" not in spec.axes for spec in task.outputs)
+    if not pooled or config.position_embedding_type != "absolute":
+        return None
+    return lambda hidden_BTD: hidden_BTD.select(1, 0).unsqueeze(1)
+
+
 @contextmanager
-def _prepared(model: nn.Module, layers: str) -> Iterator[None]:
+def _prepared(model: nn.Module, layers: str, computed: Choice | None) -> Iterator[None]:
     albert: Any = getattr(model, "albert", model)
     encoder = albert.encoder
     training, floor = model.training, albert.mask_bias_floor
     model.eval()
     albert.mask_bias_floor = MASK_BIAS_FLOOR
     run = _run_rolled if layers == "rolled" else _run_unrolled
-    encoder.run_layers = lambda hidden, bias: run(encoder, hidden, bias)
+    encoder.run_layers = lambda hidden, bias: run(encoder, hidden, bias, computed)
     try:
         yield
     finally:
@@ -157,38 +171,41 @@ def _marked(hidden_BSD: torch.Tensor) -> torch.Tensor:
     return marked
 
 
-def _run_unrolled(encoder: Any, hidden_BSD: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    hidden_BSD = _marked(hidden_BSD)
-    for layer in range(encoder.config.num_hidden_layers):
-        hidden_BSD = _marked(encoder.albert_layer_groups[encoder.group_of(layer)](hidden_BSD, bias))
-    return hidden_BSD
+def _run_unrolled(encoder: Any, hidden_BTD: torch.Tensor, bias: torch.Tensor, computed: Choice | None) -> torch.Tensor:
+    hidden_BTD = _marked(hidden_BTD)
+    last = encoder.config.num_hidden_layers - 1
+    for layer in range(last):
+        hidden_BTD = _marked(encoder.albert_layer_groups[encoder.group_of(layer)](hidden_BTD, bias))
+    return _marked(encoder.albert_layer_groups[encoder.group_of(last)](hidden_BTD, bias, computed=computed))
 
 
-def _run_rolled(encoder: Any, hidden_BSD: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    from torch._higher_order_ops.while_loop import while_loop_op
-
-    hidden_BSD = _marked(hidden_BSD)
+def _run_rolled(encoder: Any, hidden_BTD: torch.Tensor, bias: torch.Tensor, computed: Choice | None) -> torch.Tensor:
+    hidden_BTD = _marked(hidden_BTD)
     groups = [encoder.group_of(layer) for layer in range(encoder.config.num_hidden_layers)]
     for index, group in enumerate(encoder.albert_layer_groups):
-        repeats = groups.count(index)
-        named = dict(group.named_parameters())
+        # In a loop all turns have one graph, so that the choice is marked, and the lowering makes it in the last turn.
+        last = computed is not None and index == len(encoder.albert_layer_groups) - 1
+        hidden_BTD = _marked(_loop(group, groups.count(index), hidden_BTD, bias, _marked if last else None))
+    return hidden_BTD
 
-        def unfinished(step: torch.Tensor, *_: torch.Tensor, repeats: int = repeats) -> torch.Tensor:
-            return step < repeats
 
-        def one_layer(
-            step: torch.Tensor,
-            hidden_BSD: torch.Tensor,
-            bias: torch.Tensor,
-            *weights: torch.Tensor,
-            group: nn.Module = group,
-            names: tuple[str, ...] = tuple(named),
-        ) -> tuple[torch.Tensor, torch.Tensor]:
-            replaced = dict(zip(names, weights, strict=True))
-            return step + 1, torch.func.functional_call(group, replaced, (hidden_BSD, bias))
+def _loop(
+    group: nn.Module, repeats: int, hidden_BTD: torch.Tensor, bias: torch.Tensor, computed: Choice | None
+) -> torch.Tensor:
+    from torch._higher_order_ops.while_loop import while_loop_op
 
-        # The operator itself: torch.while_loop would first compile both functions, which takes as long as all the rest.
-        carried: Any = (torch.zeros((), dtype=torch.int64), hidden_BSD)
-        _, hidden_BSD = while_loop_op(unfinished, one_layer, carried, (bias, *named.values()))
-        hidden_BSD = _marked(hidden_BSD)
-    return hidden_BSD
+    named = dict(group.named_parameters())
+
+    def unfinished(step: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        return step < repeats
+
+    def one_layer(
+        step: torch.Tensor, hidden_BTD: torch.Tensor, bias: torch.Tensor, *weights: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        replaced = dict(zip(named, weights, strict=True))
+        return step + 1, torch.func.functional_call(group, replaced, (hidden_BTD, bias), {"computed": computed})
+
+    # The operator itself: torch.while_loop would first compile both functions, which takes as long as all the rest.
+    carried: Any = (torch.zeros((), dtype=torch.int64), hidden_BTD)
+    _, hidden_BTD = while_loop_op(unfinished, one_layer, carried, (bias, *named.values()))
+    return hidden_BTD

@@ -7,7 +7,7 @@ weights applied many times. Parameter names are those of transformers 4.37.2; :m
 Tensor names end in their dimensions::
 
     B  batch                    E  embedding width          A  attention heads
-    S  sequence                 D  hidden width             K  width of one head, D = A·K
+    S  sequence computed        D  hidden width             K  width of one head, D = A·K
     T  sequence attended to     F  feed-forward width       V  vocabulary
     N  choices                  C  labels                   L  layers applied    G  groups    I  inner layers
 """
@@ -32,6 +32,9 @@ def _gelu_new(x: Tensor) -> Tensor:
     """GELU by its tanh approximation (Hendrycks and Gimpel, arXiv:1606.08415, section 2)."""
     return F.gelu(x, approximate="tanh")
 
+
+#: Takes from hidden states ``[B,T,D]`` those of the tokens that are computed, ``[B,S,D]``.
+Choice = Callable[[Tensor], Tensor]
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -83,7 +86,7 @@ class AlbertEmbeddings(nn.Module):
 
 
 class AlbertAttention(nn.Module):
-    """Self-attention with its output projection, residual and normalisation: ``[B,S,D]`` to ``[B,S,D]``."""
+    """Self-attention with its output projection, residual and normalisation: ``[B,T,D]`` to ``[B,S,D]``."""
 
     def __init__(self, config: AlbertConfig) -> None:
         super().__init__()
@@ -118,23 +121,27 @@ class AlbertAttention(nn.Module):
 
     def forward(
         self,
-        hidden_BSD: Tensor,
+        hidden_BTD: Tensor,
         attention_bias: Tensor,
         head_mask: Tensor | None = None,
         attentions: list[Tensor] | None = None,
+        computed: Choice | None = None,
     ) -> Tensor:
         """Attend, project, add and normalise.
 
         Args:
-            hidden_BSD: ``[B,S,D]``.
+            hidden_BTD: ``[B,T,D]``.
             attention_bias: Added to the scores, ``[B,1,1,T]``.
             head_mask: Factors of the probabilities, any shape that broadcasts to ``[B,A,S,T]``.
             attentions: Where given, the probabilities ``[B,A,S,T]`` are appended.
+            computed: Chooses the tokens whose result is wanted, where it is not that of all; they attend to all. Only
+                where positions are absolute.
         """
         heads = (self.num_attention_heads, self.attention_head_size)
+        hidden_BSD = hidden_BTD if computed is None else computed(hidden_BTD)
         query_BASK = self.query(hidden_BSD).unflatten(-1, heads).transpose(1, 2)
-        key_BATK = self.key(hidden_BSD).unflatten(-1, heads).transpose(1, 2)
-        value_BATK = self.value(hidden_BSD).unflatten(-1, heads).transpose(1, 2)
+        key_BATK = self.key(hidden_BTD).unflatten(-1, heads).transpose(1, 2)
+        value_BATK = self.value(hidden_BTD).unflatten(-1, heads).transpose(1, 2)
 
         # the query is scaled, not the scores: S·K multiplications a head in place of S·T
         scores_BAST = (query_BASK * self.attention_head_size**-0.5) @ key_BATK.transpose(-1, -2) + attention_bias
@@ -166,7 +173,7 @@ class AlbertAttention(nn.Module):
 
 
 class AlbertLayer(nn.Module):
-    """Attention, then the feed-forward network: ``[B,S,D]`` to ``[B,S,D]``."""
+    """Attention, then the feed-forward network: ``[B,T,D]`` to ``[B,S,D]``."""
 
     def __init__(self, config: AlbertConfig) -> None:
         super().__init__()
@@ -178,13 +185,14 @@ class AlbertLayer(nn.Module):
 
     def forward(
         self,
-        hidden_BSD: Tensor,
+        hidden_BTD: Tensor,
         attention_bias: Tensor,
         head_mask: Tensor | None = None,
         attentions: list[Tensor] | None = None,
+        computed: Choice | None = None,
     ) -> Tensor:
         """Apply the layer; arguments as of :meth:`AlbertAttention.forward`."""
-        attended_BSD = self.attention(hidden_BSD, attention_bias, head_mask, attentions)
+        attended_BSD = self.attention(hidden_BTD, attention_bias, head_mask, attentions, computed)
         # the reference's PyTorch model has no dropout here (its TensorFlow and Flax ones do)
         fed_BSD = self.ffn_output(self.activation(self.ffn(attended_BSD)))
         layer_BSD: Tensor = self.full_layer_layer_norm(fed_BSD + attended_BSD)
@@ -192,7 +200,7 @@ class AlbertLayer(nn.Module):
 
 
 class AlbertLayerGroup(nn.Module):
-    """The inner layers that share one place in the stack, one after the other: ``[B,S,D]`` to ``[B,S,D]``."""
+    """The inner layers that share one place in the stack, one after the other: ``[B,T,D]`` to ``[B,S,D]``."""
 
     def __init__(self, config: AlbertConfig) -> None:
         super().__init__()
@@ -204,11 +212,14 @@ class AlbertLayerGroup(nn.Module):
         attention_bias: Tensor,
         head_mask: list[Tensor | None] | Tensor | None = None,
         attentions: list[Tensor] | None = None,
+        computed: Choice | None = None,
     ) -> Tensor:
-        """Apply every inner layer; ``head_mask`` has one entry for each of them."""
+        """Apply every inner layer; ``head_mask`` has one entry for each of them, ``computed`` is of the last."""
+        last = len(self.albert_layers) - 1
         for inner, albert_layer in enumerate(self.albert_layers):
             mask = None if head_mask is None else head_mask[inner]
-            hidden_BSD = albert_layer(hidden_BSD, attention_bias, mask, attentions)
+            chosen = computed if inner == last else None
+            hidden_BSD = albert_layer(hidden_BSD, attention_bias, mask, attentions, chosen)
         return hidden_BSD
 
 

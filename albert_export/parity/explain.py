@@ -126,12 +126,16 @@ class _Look:
                 break
             if layer not in states:  # merged into an operator that spans it
                 continue
-            if states[layer].shape != exact[layer].shape:
-                detail = f"hidden state of shape {list(states[layer].shape)} in place of {list(exact[layer].shape)}"
+            true, noisy, got = exact[layer], single[layer], states[layer]
+            if layer == len(exact) - 1 and got.shape[1:2] == (1,):
+                # Written out, the last layer computes the first token alone where the head reads no other.
+                true, noisy = true[:, :1], noisy[:, :1]
+            if got.shape != true.shape:
+                detail = f"hidden state of shape {list(got.shape)} in place of {list(true.shape)}"
                 divergence = divergence or self.found(place, detail)
                 break
-            pool = self._measure(exact[layer], single[layer], states[layer])
-            depth.append(self._point(layer, exact[layer], single[layer], states[layer]))
+            pool = self._measure(true, noisy, got)
+            depth.append(self._point(layer, true, noisy, got))
             if divergence is None and not self._criterion.passes(pool):
                 before = f"; before it at most {agreed:.2e}" if layer else ""
                 ratio = f", SNR {pool.snr_db:.1f} dB" if self._criterion.least_snr_db is not None else ""
@@ -162,21 +166,29 @@ class _Look:
             return None  # the layer is known all the same
         exact, single = self._oracle.layer_parts(self._case.inputs, layer)
         for part in parts_of(layer):
-            if part in parts and part in exact and parts[part][: self._rows].shape == exact[part].shape:
-                pool = self._measure(exact[part], single[part], parts[part][: self._rows])
+            if part not in parts or part not in exact:
+                continue
+            true, noisy, got = exact[part], single[part], parts[part][: self._rows]
+            if got.shape[1:2] == (1,):  # as in the last layer, of the first token alone
+                true, noisy = true[:, :1], noisy[:, :1]
+            if got.shape == true.shape:
+                pool = self._measure(true, noisy, got)
                 if not self._criterion.passes(pool):
                     return part.kind
         return None
 
     def _measure(self, exact: Array, single: Array, got: Array) -> Pool:
-        return measure(self._case.name, exact, single, got, self._where, by_entry=True)
+        # Of one token in each row, a hidden unit has next to no spread of its own: that of all of them counts instead.
+        several = got.shape[1] > 1
+        return measure(self._case.name, exact, single, got, self._where[:, : got.shape[1]], by_entry=several)
 
     def _point(self, layer: int, exact: Array, single: Array, got: Array) -> DepthPoint:
-        there = exact[self._where]
+        where = self._where[:, : got.shape[1]]
+        there = exact[where]
         if not there.size:
             return DepthPoint(layer, 0.0, 0.0)
         error, noise = (
-            float(np.sqrt(np.mean(np.square(np.subtract(values[self._where], there, dtype=np.float64)))))
+            float(np.sqrt(np.mean(np.square(np.subtract(values[where], there, dtype=np.float64)))))
             for values in (got, single)
         )
         return DepthPoint(layer, error, noise)

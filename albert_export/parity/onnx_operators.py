@@ -10,7 +10,7 @@ import numpy as np
 
 from albert_export._imports import require
 from albert_export.parity.layer_parts import Array, Part, parts_of
-from albert_export.parity.onnx_states import run_copy
+from albert_export.parity.onnx_states import compute_all_tokens, run_copy
 from albert_export.runtimes import Runtime
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def read_onnx_parts(
     loop = next((node for node in model.graph.node if node.name == f"group_{group}_layers"), None) if layer else None
     where = f"albert_layer_groups.{group}.albert_layers.{runtime.config.inner_group_num - 1}." if layer else ""
     inside = model.graph if loop is None else _body(loop)
+    compute_all_tokens(inside)
     names: dict[str, Part] = {}
     for number, part in enumerate(parts_of(layer)):
         values = _values(inside, f"{where}{part.module}", part.side)

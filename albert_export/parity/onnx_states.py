@@ -2,8 +2,8 @@
 
 The exporter names the hidden state after layer N ``hidden_N``, and the loop of layer group G ``group_G_layers``. Values
 at the top of the graph are declared outputs of a copy; what a loop computes on the way is collected by giving its
-body's result a second role, that of a scan output. Where the tokens are packed, the value ``packed_places`` says which
-of them stands at each place.
+body's result a second role, that of a scan output. ``group_G_computed`` is the number of tokens that a turn computes.
+Where the tokens are packed, the value ``packed_places`` says which of them stands at each place.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ Array = npt.NDArray[Any]
 
 _HIDDEN = re.compile(r"hidden_(\d+)")
 _LOOP = re.compile(r"group_(\d+)_layers")
+_COMPUTED = re.compile(r"group_(\d+)_computed")
 
 #: The output that is the last layer's state itself.
 _LAST = "last_hidden_state"
@@ -176,11 +177,19 @@ def _hidden_type(graph: onnx.GraphProto) -> int:
     return normalising[0].data_type if normalising else onnx.TensorProto.FLOAT
 
 
+def compute_all_tokens(body: onnx.GraphProto) -> None:
+    """Let the last turn of a loop compute all tokens, as the others do, where it computes the first one alone."""
+    for node in body.node:
+        if _COMPUTED.fullmatch(node.output[0]):
+            node.input[1] = node.input[2]
+
+
 def _collect(loop: onnx.NodeProto, name: str) -> None:
     """Give the loop a further output, which stacks the hidden states of all its turns."""
     import onnx
 
     body = next(attribute.g for attribute in loop.attribute if attribute.name == "body")
+    compute_all_tokens(body)
     leaving = body.output[1]
     inner = f"{name}_step"
     body.node.append(onnx.helper.make_node("Identity", [leaving.name], [inner]))

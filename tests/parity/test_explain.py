@@ -282,3 +282,44 @@ def test_an_artifact_without_named_states_says_so(
     found = report.artifacts[0].divergence
     assert found is not None
     assert (found.place, found.output) == ("unknown", "start_logits")
+
+
+@pytest.mark.parametrize(
+    ("edit", "layers", "place"),
+    [
+        (unchanged, "rolled", None),
+        (unchanged, "unrolled", None),
+        (disturb_turn(0, 1), "rolled", "layer 2"),
+        (disturb_turn(1, 1), "rolled", "layer 4"),
+        (disturb_after(3), "unrolled", "layer 3"),
+        (disturb_after(4), "unrolled", "layer 4"),
+        (disturb_weight("classifier.weight"), "unrolled", "head"),
+        (disturb_weight("classifier.weight"), "rolled", "head"),
+    ],
+    ids=lambda value: None if callable(value) else str(value),
+)
+def test_a_head_that_reads_the_first_token_alone(explain: Any, edit: Edit, layers: str, place: str | None) -> None:
+    found = explain(edit, task="text-classification", layers=layers)
+    assert (None if found is None else found.place) == place
+
+
+@pytest.mark.parametrize("layers", ["rolled", "unrolled"])
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_a_head_that_reads_the_first_token_alone_in_lower_precision(
+    precision: str, layers: str, checkpoint_of: MakeCheckpoint, tmp_path: Path
+) -> None:
+    task = "text-classification"
+    checkpoint = open_checkpoint(checkpoint_of(task))
+
+    def third(tensors: Any) -> Any:
+        return {
+            name: 2.0 * value if "groups.1." in name and value.ndim == 2 else value for name, value in tensors.items()
+        }
+
+    options = {"task": task, "precision": precision, "layers": layers, "parity": False}
+    bundle = export("onnx", model=changes.reweighted(checkpoint, third), out=tmp_path / "out", **options)
+    report = check_parity(bundle, model=checkpoint, explain=True)
+    (artifact,) = report.artifacts
+    assert artifact.divergence is not None
+    assert artifact.divergence.place == "layer 3"
+    assert [point["layer"] for point in report.to_dict()["artifacts"][0]["depth"]] == [0, 1, 2, 3, 4]

@@ -129,6 +129,23 @@ def test_a_calibrated_file_computes_what_onnxruntime_computes(bundle: Bundle, lo
         assert furthest(runtime.run(**inputs), own.run(**inputs)) < 0.35 * cost
 
 
+@pytest.mark.parametrize("calibrate", [None, "builtin"], ids=["each-token", "calibrated"])
+def test_the_last_turn_of_a_quantised_loop_computes_what_it_does_in_onnxruntime(
+    exported: Exported, calibrate: str | None, tmp_path: Path
+) -> None:
+    """Of a head that reads the first token alone, which is all that this turn computes."""
+    options = {"task": "text-classification", "precision": "int8", "calibrate": calibrate, "parity": False}
+    lower = export("onnx", model="albert-seeded", out=tmp_path / "lower", **options)
+    with (
+        load(exported("text-classification")) as exact,
+        load(lower) as own,
+        load(lower, runtime="openvino") as runtime,
+    ):
+        inputs = inputs_of(own.task, own.config, 9, 16)
+        cost = furthest(own.run(**inputs), exact.run(**inputs))
+        assert furthest(runtime.run(**inputs), own.run(**inputs)) < 0.35 * cost
+
+
 @pytest.mark.parametrize(
     ("name", "file", "there", "told"),
     [
