@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from albert_export.errors import InputError
+from albert_export.positions import POSITIONS
 from albert_export.tasks import Task
 
 if TYPE_CHECKING:
@@ -107,8 +108,10 @@ def calibration_inputs(
             return_attention_mask=True,
         )
         repeats = [sizes.get(str(axis)) or 1 for axis in task.inputs[0].axes if axis != "sequence"]
+        # Of a task with chosen positions all are: ranges are then those of any.
+        rows = {POSITIONS: range(len(encoded["input_ids"])), **encoded}
         batches.append(
-            {spec.name: np.tile(np.asarray(encoded[spec.name], np.int64), (*repeats, 1)) for spec in task.inputs}
+            {spec.name: np.tile(np.asarray(rows[spec.name], np.int64), (*repeats, 1)) for spec in task.inputs}
         )
     return batches
 

@@ -24,6 +24,7 @@ from albert_export.export_options import (
 )
 from albert_export.export_proof import Proof, remove_reports
 from albert_export.parts import check_parts
+from albert_export.positions import at_positions, check_target_chooses
 from albert_export.readers import Reader, choose_reader, reader_layers, reader_sizes
 from albert_export.targets import FRAMEWORKS, PRECISIONS, check_precision, check_target_opset, get_target
 from albert_export.tasks import get_task
@@ -50,6 +51,7 @@ def export(
     compat: str | None = None,
     embed_weights: bool = False,
     aot: str | None = None,
+    positions: bool = False,
     parity: bool = True,
     data: str | os.PathLike[str] | None = None,
     max_drop: float | None = None,
@@ -91,6 +93,8 @@ def export(
             all artifacts of a precision.
         aot: A processor of the target's row, such as ``tpu:v5e``, to compile the artifact for on this machine as well:
             flops, bytes, memory and the estimated time are in the artifact's facts.
+        positions: Whether a fill-mask artifact gets one more input, ``positions`` ``[B,P]``, and gives its logits at
+            these only, ``[B,P,V]``: of one masked word in a long text, most of the decoder's work is left out.
         parity: Whether to compare the artifact with the eager model before it is accepted.
         data: Texts with the right answers on which parity measures the task's metrics; see
             :func:`albert_export.check_parity`.
@@ -117,6 +121,9 @@ def export(
     """
     say = progress or _silent
     target_row, task_row = get_target(target), get_task(task)
+    if positions:
+        check_target_chooses(target_row)
+        task_row = at_positions(task_row)
     precision = check_precision(target_row, precision)
     reader = None if compat is None else choose_reader(target_row.readers, compat, task_row.name)
     layers = one_of("layers", layers if reader is None else reader_layers(reader, layers), target_row.layers)
@@ -173,7 +180,7 @@ def export(
             checkpoint,
             target_row,
             task_row,
-            form=_form(precision, layers, other_tokens, sizes, texts is not None, reader, embed_weights),
+            form=_form(precision, layers, other_tokens, sizes, texts is not None, reader, embed_weights, positions),
             precision=precision,
             layers=layers,
             sizes=sizes,
@@ -219,6 +226,7 @@ def _form(
     calibrated: bool,
     reader: Reader | None,
     embedded: bool,
+    chosen: bool,
 ) -> str:
     """Return what tells the artifact's file from others of its target."""
     static = "_static" if calibrated else ""
@@ -227,4 +235,5 @@ def _form(
     fixed = "".join(f"_{_AXIS_LETTERS[axis]}{size}" for axis, size in sizes.items() if size is not None)
     for_reader = "" if reader is None else f"_{reader.name.replace('-', '_')}"
     inside = "_embedded" if embedded else ""
-    return f"{PRECISIONS[precision]}{static}{unrolled}{tokens}{fixed}{for_reader}{inside}"
+    at = "_positions" if chosen else ""
+    return f"{PRECISIONS[precision]}{static}{unrolled}{tokens}{fixed}{at}{for_reader}{inside}"

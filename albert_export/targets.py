@@ -63,6 +63,7 @@ class Target:
         compiled_for: Processors that this machine lacks, but for which the artifact can be compiled to learn its cost.
         build_extra: Extra that brings what export needs.
         compile_extra: Extra that brings what compiling for :attr:`compiled_for` needs besides; None without any.
+        chooses_positions: Whether masked words can be computed at chosen positions only.
         second_names: Form of the file's name -> the one that other people's loaders look for besides.
         int4_form: How int4 is stored and computed; None for a target without it.
     """
@@ -85,6 +86,7 @@ class Target:
     compiled_for: tuple[str, ...]
     build_extra: str
     compile_extra: str | None = None
+    chooses_positions: bool = False
     second_names: Mapping[str, str] = field(default_factory=dict)
     int4_form: str | None = None
 
@@ -125,6 +127,7 @@ TARGETS: tuple[Target, ...] = (
         embeds=False,
         compiled_for=(),
         build_extra="onnx",
+        chooses_positions=True,
         second_names={"_int8": "_quantized"},
         int4_form="weights in blocks of 32 with a scale each, multiplied in float32: for size, not for speed",
     ),

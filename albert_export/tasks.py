@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from albert_export.config import AlbertConfig
 
 #: Axes that a caller chooses at run time, in the order in which they are reported.
-DYNAMIC_AXES = ("batch", "choices", "sequence")
+DYNAMIC_AXES = ("batch", "choices", "sequence", "positions")
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class Task:
 
     @property
     def dynamic_axes(self) -> tuple[str, ...]:
-        """The dynamic axes of this task's inputs: ``choices`` only for multiple choice."""
-        return tuple(axis for axis in DYNAMIC_AXES if axis in self.inputs[0].axes)
+        """The dynamic axes of this task's inputs: ``choices`` only for multiple choice, ``positions`` where chosen."""
+        return tuple(axis for axis in DYNAMIC_AXES if any(axis in spec.axes for spec in self.inputs))
 
 
 def _inputs(*axes: str) -> tuple[TensorSpec, ...]:

@@ -98,6 +98,26 @@ def _transpose(low: GraphLowering, node: Any) -> Any:
     return low.emit("Transpose", [low.value(source)], node, perm=order)
 
 
+def _expand(low: GraphLowering, node: Any) -> Any:
+    source = node.args[0]
+    if any(str(user.target) != "aten.gather.default" for user in node.users) or fake(source).shape[-1] != 1:
+        raise ExportError(
+            "only indices of gather may be expanded in the traced model, along the last axis",
+            received=node.format_node(),
+        )
+    return low.value(source)
+
+
+def _gather(low: GraphLowering, node: Any) -> Any:
+    source, axis, indices = node.args[:3]
+    if (_axis(source, axis), len(fake(source).shape), str(indices.target)) != (1, 3, "aten.expand.default"):
+        raise ExportError(
+            "gather in the traced model must take whole vectors of [B,S,D] along S", received=node.format_node()
+        )
+    # The indices are [B,P,1]: of each row of the batch, P vectors.
+    return low.emit("GatherND", [low.value(source), low.value(indices)], node, batch_dims=1)
+
+
 def _softmax(low: GraphLowering, node: Any) -> Any:
     return low.emit("Softmax", [low.value(node.args[0])], node, axis=_axis(node, node.args[1]))
 
@@ -264,7 +284,9 @@ LOWERINGS: dict[str, Lowering] = {
     "aten.dropout.default": _identity,
     "aten.einsum.default": _einsum,
     "aten.embedding.default": _embedding,
+    "aten.expand.default": _expand,
     "aten.flatten.using_ints": _view,
+    "aten.gather.default": _gather,
     "aten.gelu.default": _gelu,
     "aten.layer_norm.default": _layer_norm,
     "aten.linear.default": _linear,

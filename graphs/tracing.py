@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import require
 from albert_export.errors import AlbertExportError, ExportError
+from albert_export.positions import POSITIONS
 from albert_export.tasks import Task
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ MASK_BIAS_FLOOR = -10000.0
 
 #: Sizes of the example input where an axis is dynamic. Above 1, because the tracer specialises 0 and 1; different, so
 #: that a mistaken axis shows.
-_EXAMPLE_SIZES = {"batch": 2, "choices": 3, "sequence": 16}
+_EXAMPLE_SIZES = {"batch": 2, "choices": 3, "sequence": 16, "positions": 5}
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,30 @@ class Trace:
     traced_sizes: Mapping[str, int]
 
 
+class _Asked:
+    """The positions that the traced model is called with, which the end of the stack reads; None for a task without."""
+
+    positions: torch.Tensor | None = None
+
+    def of(self, hidden_BSD: torch.Tensor) -> torch.Tensor:
+        """Return the hidden states that the head reads, ``[B,P,D]``, or all of them."""
+        if self.positions is None:
+            return hidden_BSD
+        return hidden_BSD.gather(1, self.positions.unsqueeze(-1).expand(-1, -1, hidden_BSD.shape[-1]))
+
+
 class _TaskForward(nn.Module):
     """The model with the task table's inputs and outputs, as positional tensors."""
 
-    def __init__(self, model: nn.Module, task: Task) -> None:
+    def __init__(self, model: nn.Module, task: Task, asked: _Asked) -> None:
         super().__init__()
         self.model = model
         self._outputs = tuple(spec.name for spec in task.outputs)
+        self._asked = asked
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        input_ids, attention_mask, token_type_ids = inputs
+        input_ids, attention_mask, token_type_ids, *positions = inputs
+        self._asked.positions = positions[0] if positions else None
         outputs = self.model(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -102,17 +117,18 @@ def trace(
         for axis in task.dynamic_axes
         if sizes.get(axis) is None
     }
-    dynamic = {
-        index: dims[str(axis)] for index, axis in enumerate(task.inputs[0].axes) if axis in dims
-    }  # the three inputs have the same axes
+    dynamic = tuple(
+        {index: dims[str(axis)] for index, axis in enumerate(spec.axes) if axis in dims} for spec in task.inputs
+    )
+    asked = _Asked()
     try:
         example = tuple(
             torch.ones([traced_sizes[str(axis)] for axis in spec.axes], dtype=torch.int64) for spec in task.inputs
         )
         computed = None if all_tokens else _computed_last(task, config)
-        with torch.no_grad(), _prepared(model, layers, computed):
+        with torch.no_grad(), _prepared(model, layers, computed, asked):
             program = torch.export.export(
-                _TaskForward(model, task), example, dynamic_shapes=(tuple(dynamic for _ in example),), strict=False
+                _TaskForward(model, task, asked), example, dynamic_shapes=(dynamic,), strict=False
             )
     except AlbertExportError:
         raise  # what the model itself refuses is told in its own words
@@ -142,21 +158,21 @@ def _tensor_of(program: torch.export.ExportedProgram, placeholder: Any) -> torch
 
 def _computed_last(task: Task, config: Any) -> Choice | None:
     """Return which tokens the last layer is computed for: the first, where only the pooler reads it; None for all."""
-    pooled = all("sequence" not in spec.axes for spec in task.outputs)
+    pooled = all({"sequence", POSITIONS}.isdisjoint(spec.axes) for spec in task.outputs)
     if not pooled or config.position_embedding_type != "absolute":
         return None
     return lambda hidden_BTD: hidden_BTD.select(1, 0).unsqueeze(1)
 
 
 @contextmanager
-def _prepared(model: nn.Module, layers: str, computed: Choice | None) -> Iterator[None]:
+def _prepared(model: nn.Module, layers: str, computed: Choice | None, asked: _Asked) -> Iterator[None]:
     albert: Any = getattr(model, "albert", model)
     encoder = albert.encoder
     training, floor = model.training, albert.mask_bias_floor
     model.eval()
     albert.mask_bias_floor = MASK_BIAS_FLOOR
     run = _run_rolled if layers == "rolled" else _run_unrolled
-    encoder.run_layers = lambda hidden, bias: run(encoder, hidden, bias, computed)
+    encoder.run_layers = lambda hidden, bias: asked.of(run(encoder, hidden, bias, computed))
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from albert_export.errors import InputError
+from albert_export.positions import POSITIONS
 from albert_export.tasks import DYNAMIC_AXES, TensorSpec
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def check_inputs(
     Args:
         received: Name -> array, nested lists, or anything numpy converts (a CPU torch tensor, say). Any whole-number
             dtype is taken, since every value is checked against its range; ``attention_mask`` may also be bool.
-            ``attention_mask`` and ``token_type_ids`` may be absent or None: see :data:`FILLED_IN`.
+            ``attention_mask`` and ``token_type_ids`` may be absent or None: see :data:`FILLED_IN`. Of ``positions``,
+            absence means all, in order.
         specs: The inputs of the artifact; ``dtype`` is what the artifact takes.
         sizes: Dynamic axis -> the size the artifact fixes it to, or None where any size will do.
         config: Gives ``vocab_size``, ``type_vocab_size`` and ``max_position_embeddings``.
@@ -50,6 +52,7 @@ def check_inputs(
         )
     arrays = {spec.name: _as_array(spec, given[spec.name]) for spec in specs if spec.name in given}
     ids = arrays["input_ids"]
+    positions = {POSITIONS: _positions(arrays.pop(POSITIONS, None), ids)} if POSITIONS in names else {}
     for name, array in arrays.items():
         if array.shape != ids.shape:
             raise InputError(
@@ -61,6 +64,7 @@ def check_inputs(
     limits = {"input_ids": config.vocab_size, "attention_mask": 2, "token_type_ids": config.type_vocab_size}
     for name, array in arrays.items():
         _check_values(name, array, limits[name])
+    arrays |= positions
     return {
         spec.name: np.ascontiguousarray(arrays[spec.name], dtype=spec.dtype)
         if spec.name in arrays
@@ -69,15 +73,28 @@ def check_inputs(
     }
 
 
+def _positions(asked: IntArray | None, ids: IntArray) -> IntArray:
+    """Return the positions ``[B,P]`` that are asked for: all where nothing is said."""
+    if asked is None:
+        return np.broadcast_to(np.arange(ids.shape[-1]), ids.shape)
+    if len(asked) != len(ids):
+        raise InputError(
+            f"{POSITIONS} must have a row for each row of input_ids",
+            received=f"input_ids {list(ids.shape)}, {POSITIONS} {list(asked.shape)}",
+            fix="repeat a position in rows where fewer are wanted",
+        )
+    _check_values(POSITIONS, asked, ids.shape[-1])
+    return asked
+
+
 def _check_names(received: Mapping[str, Any], names: Sequence[str]) -> None:
     for name in received:
         if name not in names:
             near = get_close_matches(name.lower(), names, n=1, cutoff=0.4)
-            raise InputError(
-                f"inputs must be among {', '.join(names)}",
-                received=name,
-                fix=f"did you mean {near[0]}?" if near else "leave it out",
-            )
+            fix = f"did you mean {near[0]}?" if near else "leave it out"
+            if name == POSITIONS:
+                fix = "leave it out, or export fill-mask with positions"
+            raise InputError(f"inputs must be among {', '.join(names)}", received=name, fix=fix)
 
 
 def _as_array(spec: TensorSpec, value: Any) -> IntArray:
@@ -88,7 +105,9 @@ def _as_array(spec: TensorSpec, value: Any) -> IntArray:
         raise InputError(
             f"{spec.name} must be a rectangular array",
             received="rows of different lengths",
-            fix="pad the rows to one length and give an attention_mask with 0 for the padding",
+            fix="repeat a position in rows where fewer are wanted"
+            if spec.name == POSITIONS
+            else "pad the rows to one length and give an attention_mask with 0 for the padding",
         ) from None
     except (TypeError, RuntimeError) as error:  # a tensor on a GPU, or one that requires gradients
         raise InputError(
@@ -107,7 +126,9 @@ def _as_array(spec: TensorSpec, value: Any) -> IntArray:
         raise InputError(
             f"every axis of {spec.name} must have at least one element",
             received=f"shape {list(array.shape)}",
-            fix="leave empty batches out; an empty text is still [CLS] [SEP]",
+            fix="leave positions out for all"
+            if spec.name == POSITIONS
+            else "leave empty batches out; an empty text is still [CLS] [SEP]",
         )
     if array.dtype.kind not in "iu" and not (array.dtype.kind == "b" and spec.name == "attention_mask"):
         raise InputError(
@@ -152,6 +173,10 @@ def _check_values(name: str, array: IntArray, limit: int) -> None:
         "token_type_ids": (
             f"token_type_ids must be from 0 to type_vocab_size - 1 = {limit - 1}",
             "give 0 for the first segment and 1 for the second",
+        ),
+        POSITIONS: (
+            f"{POSITIONS} must be from 0 to sequence - 1 = {limit - 1}",
+            "count the tokens of the row from 0, padding too",
         ),
     }[name]
     raise InputError(rule, received=f"{array[position]} at {name}{list(position)}", fix=fix)

@@ -89,7 +89,7 @@ class OnnxRuntime(Runtime):
         else the CPU; :attr:`device` and :attr:`reason` say which and why.
         """
         return cls.open_file(
-            bundle.file(artifact), task=bundle.task, config=bundle.config, device=device, threads=threads
+            bundle.file(artifact), task=bundle.task_of(artifact), config=bundle.config, device=device, threads=threads
         )
 
     @classmethod

@@ -109,7 +109,7 @@ class OpenVinoRuntime(Runtime):
         """
         return cls.open_file(
             bundle.file(artifact),
-            task=bundle.task,
+            task=bundle.task_of(artifact),
             config=bundle.config,
             device=device,
             threads=threads,

@@ -87,7 +87,9 @@ class Runtime(ABC):
         Args:
             **inputs: ``input_ids`` ``[B,S]`` (``[B,N,S]`` for multiple choice), and optionally ``attention_mask``
                 (1 for tokens, 0 for padding; default all 1) and ``token_type_ids`` (default all 0) of the same
-                shape; arrays or nested lists of whole numbers.
+                shape; arrays or nested lists of whole numbers. An artifact that was exported with positions takes
+                them too: ``positions`` ``[B,P]``, of each row those whose logits are wanted, in any order, counted from
+                0; default all. A row with fewer than others repeats one.
 
         Returns:
             Output name -> a fresh array that belongs to the caller, in the order of the task's outputs.

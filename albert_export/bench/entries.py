@@ -11,6 +11,7 @@ from albert_export.bench.contenders import ProcessContender
 from albert_export.bench.shapes import CHOICES, IntArray, Shape, make_inputs
 from albert_export.bundle import Artifact, Bundle
 from albert_export.errors import BundleError, InputError, UnknownNameError
+from albert_export.positions import chooses_positions
 from albert_export.runtime_table import RuntimeRow, get_runtime, is_installed, parse_runtime
 from albert_export.runtimes.choosing import choose_runtime
 from albert_export.targets import PRECISIONS, TARGETS, get_target
@@ -59,10 +60,17 @@ class Entry:
         return self.artifact.shapes.get("choices") or CHOICES
 
     def inputs(self, shape: Shape, seed: int) -> Mapping[str, IntArray]:
-        """Return the inputs of the shape; the same for all artifacts of a bundle that take as many choices."""
+        """Return the inputs of the shape; the same for all artifacts of a bundle that take the same."""
         config = self.bundle.config
         pad = min(config.pad_token_id or 0, config.vocab_size - 1)
-        return make_inputs(shape, vocabulary=config.vocab_size, pad=pad, choices=self.choices, seed=seed)
+        return make_inputs(
+            shape,
+            vocabulary=config.vocab_size,
+            pad=pad,
+            choices=self.choices,
+            chosen=chooses_positions(self.bundle.task_of(self.artifact)),
+            seed=seed,
+        )
 
     def start(self, *, device: str, threads: int | None, seed: int) -> ProcessContender:
         """Start the process that will load and run the artifact.

@@ -16,6 +16,7 @@ from albert_export.parity.cases import Case
 from albert_export.parity.compare import OWN_MEANING
 from albert_export.parity.criteria import Pool, measure
 from albert_export.parity.oracle import TRUTH, Oracle
+from albert_export.positions import task_with
 
 Array = npt.NDArray[Any]
 
@@ -60,10 +61,11 @@ def measure_errors(
 def _alike(
     contenders: Sequence[ProcessContender], inputs: Mapping[ProcessContender, Mapping[str, IntArray]]
 ) -> list[list[ProcessContender]]:
-    """Put together those that get the same inputs: they differ only where artifacts fix the number of choices."""
-    groups: dict[tuple[int, ...], list[ProcessContender]] = {}
+    """Put together those that get the same inputs: choices may be fixed, and positions asked for."""
+    groups: dict[tuple[Any, ...], list[ProcessContender]] = {}
     for contender in contenders:
-        groups.setdefault(inputs[contender]["input_ids"].shape, []).append(contender)
+        given = inputs[contender]
+        groups.setdefault((given["input_ids"].shape, *given), []).append(contender)
     return list(groups.values())
 
 
@@ -83,7 +85,7 @@ def _compare(
         part = {name: values[rows] for name, values in inputs.items()}
         case = Case(shape.name, part, "right" if shape.padded else "none")
         reference = oracle.run(part)
-        for spec in oracle.task.outputs:
+        for spec in task_with(oracle.task, part).outputs:
             exact, single = reference.exact[spec.name], reference.single[TRUTH][spec.name]
             by_entry = spec.axes[-1] in OWN_MEANING
             for name, each in outputs.items():

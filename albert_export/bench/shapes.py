@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from albert_export.errors import InputError
+from albert_export.positions import POSITIONS
 
 IntArray = npt.NDArray[np.int64]
 
@@ -100,7 +101,13 @@ def draw_lengths(shape: Shape, rows: int, seed: int) -> list[int]:
 
 
 def make_inputs(
-    shape: Shape, *, vocabulary: int, pad: int = 0, choices: int | None = None, seed: int = 0
+    shape: Shape,
+    *,
+    vocabulary: int,
+    pad: int = 0,
+    choices: int | None = None,
+    chosen: bool = False,
+    seed: int = 0,
 ) -> Mapping[str, IntArray]:
     """Return the inputs of a shape: random ids, then padding, all in the first segment.
 
@@ -109,10 +116,12 @@ def make_inputs(
         vocabulary: Ids are below it.
         pad: Id at places of padding.
         choices: Rows of one question (multiple choice); None for all other heads.
-        seed: Of ids and lengths.
+        chosen: Whether one position is asked for in each row, as of a text with one mask.
+        seed: Of ids, lengths and positions.
 
     Returns:
-        ``input_ids``, ``attention_mask`` and ``token_type_ids``, int64 ``[B,S]``, ``[B,N,S]`` with ``choices`` N.
+        ``input_ids``, ``attention_mask`` and ``token_type_ids``, int64 ``[B,S]``, ``[B,N,S]`` with ``choices`` N; where
+        chosen, ``positions`` ``[B,1]``, of real tokens.
     """
     rows = shape.batch * (choices or 1)
     full: tuple[int, ...] = (shape.batch, shape.sequence)
@@ -120,10 +129,14 @@ def make_inputs(
         full = (shape.batch, choices, shape.sequence)
     generator = np.random.default_rng([seed, rows, shape.sequence, 1])
     ids = generator.integers(0, vocabulary, (rows, shape.sequence))
-    mask = np.arange(shape.sequence) < np.array(draw_lengths(shape, rows, seed))[:, None]
+    lengths = np.array(draw_lengths(shape, rows, seed))
+    mask = np.arange(shape.sequence) < lengths[:, None]
     arrays: dict[str, npt.NDArray[Any]] = {
         "input_ids": np.where(mask, ids, pad),
         "attention_mask": mask,
         "token_type_ids": np.zeros_like(ids),
     }
-    return {name: array.astype(np.int64).reshape(full) for name, array in arrays.items()}
+    inputs = {name: array.astype(np.int64).reshape(full) for name, array in arrays.items()}
+    if chosen:
+        inputs[POSITIONS] = generator.integers(0, lengths)[:, None]
+    return inputs

@@ -16,6 +16,7 @@ from albert_export.bundle.manifest import Artifact, Manifest
 from albert_export.bundle.paths import MANIFEST_NAME, inside, real_path
 from albert_export.bundle.verify import verify_artifact, verify_files
 from albert_export.errors import BundleError, ConflictError, UnknownNameError
+from albert_export.positions import POSITIONS, task_with
 from albert_export.targets import PRECISIONS, TARGETS, get_target
 from albert_export.tasks import Task, get_task
 
@@ -74,6 +75,10 @@ class Bundle:
     def task(self) -> Task:
         """The task head, as a row of the table of tasks."""
         return get_task(self.manifest.task)
+
+    def task_of(self, artifact: Artifact) -> Task:
+        """Return the task head as the artifact computes it: with chosen positions where it was exported so."""
+        return task_with(self.task, [str(tensor["name"]) for tensor in artifact.inputs])
 
     @cached_property
     def config(self) -> AlbertConfig:
@@ -167,6 +172,7 @@ def _is_default_form(artifact: Artifact) -> bool:
     general = all(size is None for size in artifact.shapes.values()) and "compat" not in artifact.facts
     return (
         general
+        and POSITIONS not in artifact.shapes
         and "calibration_texts" not in artifact.facts
         and artifact.facts.get("tokens", tokens) == tokens
         and artifact.layers == defaults.get(artifact.target, "rolled")

@@ -33,6 +33,7 @@ _EXAMPLES: Mapping[str, Sequence[str]] = {
     "onnx": (
         "albert-export onnx --task ner --model albert-ner/ --out ner/               # a directory",
         "albert-export onnx --task mlm --model albert/albert-base-v2 --out mlm/     # the Hugging Face hub",
+        "albert-export onnx --task mlm --model albert/albert-base-v2 --out mlm/ --positions",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --batch 1 --sequence 384",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8",
         "albert-export onnx --task qa --model albert-qa/ --out qa/ --precision int8 --quantize embeddings,ffn",
@@ -98,6 +99,7 @@ def _options(target: Target) -> list[_Option]:
         *_compat_option(target),
         *_embed_option(target),
         *_aot_option(target),
+        _positions_option(target),
         click.option(
             "--parity/--no-parity",
             default=True,
@@ -175,6 +177,12 @@ def _aot_option(target: Target) -> list[_Option]:
         return []
     text = "Compile for this processor too, and tell flops, bytes, memory and the estimated time; it need not be here."
     return [click.option("--aot", type=click.Choice(target.compiled_for), help=text)]
+
+
+def _positions_option(target: Target) -> _Option:
+    text = "Fill-mask: one more input names the positions whose logits are wanted, and no others are computed."
+    # Hidden where it cannot be had: the error then names the targets where it can.
+    return click.option("--positions", is_flag=True, hidden=not target.chooses_positions, help=text)
 
 
 def export_command(target: Target) -> click.Command:

@@ -7,6 +7,7 @@ import json
 from albert_export.bundle import Artifact
 from albert_export.errors import BundleError
 from albert_export.layouts.place import Place
+from albert_export.positions import POSITIONS
 from albert_export.targets import get_target
 
 #: Precision -> dtype of transformers.js whose file has the name that ours has. It knows no bfloat16.
@@ -65,6 +66,7 @@ def _is_read(artifact: Artifact) -> bool:
         and artifact.precision in DTYPES
         and artifact.layers == get_target("onnx").layers[0]
         and all(size is None for size in artifact.shapes.values())
+        and POSITIONS not in artifact.shapes
         and "calibration_texts" not in artifact.facts
     )
 

@@ -9,7 +9,7 @@ traced one, an odd one and the largest.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from albert_export.errors import InputError
 from albert_export.parity.texts import PAIRS
-from albert_export.tasks import Task
+from albert_export.positions import POSITIONS, gathered
+from albert_export.tasks import Task, TensorSpec
 
 if TYPE_CHECKING:
     from albert_export.config import AlbertConfig
@@ -45,7 +46,7 @@ class Case:
     Attributes:
         name: What it is, for reports.
         inputs: ``input_ids``, ``attention_mask`` and ``token_type_ids``, int64 ``[B,S]`` (``[B,N,S]`` for multiple
-            choice).
+            choice); ``positions`` ``[B,P]`` where an artifact is asked for some alone.
         padding: Where the padding lies.
     """
 
@@ -55,8 +56,16 @@ class Case:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of each input."""
+        """Shape of the ids."""
         return self.inputs["input_ids"].shape
+
+    def sizes(self, specs: Iterable[TensorSpec]) -> dict[str, int]:
+        """Return the size of each axis of the inputs that ``specs`` describe."""
+        return {
+            str(axis): size
+            for spec in specs
+            for axis, size in zip(spec.axes, self.inputs[spec.name].shape, strict=True)
+        }
 
     def real(self, axes: Sequence[str | int]) -> Mask:
         """Return which leading places of an output are real: tokens, or rows with at least one of them.
@@ -65,6 +74,8 @@ class Case:
             axes: The output's axes; the mask covers those that the inputs have too.
         """
         mask: Mask = self.inputs["attention_mask"].astype(bool)
+        if POSITIONS in axes:
+            return gathered(mask, self.inputs[POSITIONS])
         return mask if "sequence" in axes else np.any(mask, axis=-1)
 
     def padded(self, axes: Sequence[str | int]) -> Mask:
@@ -73,10 +84,10 @@ class Case:
         Rows without one are in neither mask: there the eager models of different precisions themselves disagree.
         """
         mask: Mask = self.inputs["attention_mask"].astype(bool)
-        if "sequence" not in axes:
+        if "sequence" not in axes and POSITIONS not in axes:
             return np.zeros(mask.shape[:-1], dtype=bool)
         padded: Mask = ~mask & np.any(mask, axis=-1, keepdims=True)
-        return padded
+        return gathered(padded, self.inputs[POSITIONS]) if POSITIONS in axes else padded
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from albert_export._version import __version__
 from albert_export.bundle import Artifact, Bundle
 from albert_export.checkpoints import Checkpoint
 from albert_export.errors import InputError, UnknownNameError
+from albert_export.parity.asked import asked_at_positions
 from albert_export.parity.bundle_checks import same_tokenizer
 from albert_export.parity.cases import Case, build_cases, quick_cases
 from albert_export.parity.checks import Measured, choose_case, input_types, repeated, row_alone
@@ -31,11 +32,12 @@ from albert_export.parity.flips import FlippedDecision, tell_flips
 from albert_export.parity.needs import check_needs
 from albert_export.parity.opening import ChangeInputs, open_artifact
 from albert_export.parity.oracle import TRUTH, Oracle
-from albert_export.parity.packed_padding import is_packed
+from albert_export.parity.packed_padding import asked_for_repeated, is_packed
 from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
 from albert_export.parity.rounding import rounded_parts
 from albert_export.parity.source import open_source
 from albert_export.parity.verdict import judge, judge_eager
+from albert_export.positions import POSITIONS, chooses_positions
 from albert_export.runtimes import Runtime
 from albert_export.runtimes.choosing import choose_runtime
 from albert_export.targets import FRAMEWORKS, get_target
@@ -261,18 +263,22 @@ class _Run:
         }
 
     def check(self, artifacts: Sequence[Artifact]) -> list[ArtifactResult]:
-        """Judge artifacts that take the same sequence lengths and choices: the eager model runs once for all."""
+        """Judge artifacts that take the same inputs, lengths and choices: the eager model runs once for all."""
         first = artifacts[0]
         parts = rounded_parts(first)
         oracle = self.rounded(parts) if parts else self.oracle
+        task = self.bundle.task_of(first)
         cases = build_cases(
-            self.bundle.task,
+            task,
             self.bundle.config,
             sizes=first.shapes,
             traced=first.facts.get("traced_sizes"),
             tokenizer=self.tokenizer,
             seed=self.seed,
         )
+        if chooses_positions(task):
+            cases = asked_at_positions(cases, self.seed)
+        repeats = chooses_positions(task) and is_packed(first)
         if self.quick:
             cases, left_out = quick_cases(cases)
             self.left_out = tuple(dict.fromkeys((*self.left_out, *(f"the case {name}" for name in left_out))))
@@ -288,10 +294,10 @@ class _Run:
             }
             measured: dict[str, tuple[Measured, Measured, Measured]] = {}
             for case in self._told(cases):
-                reference = oracle.run(case.inputs)
+                reference = oracle.run(asked_for_repeated(case.inputs) if repeats else case.inputs)
                 plain = self.oracle.run(case.inputs) if parts and self.eager else reference
                 for framework, pools in self.eager.items():
-                    for key, pool in compare_eager(framework, case, plain, self.bundle.task).items():
+                    for key, pool in compare_eager(framework, case, plain, task).items():
                         pools[key].add(pool)
                 for file, comparison in comparisons.items():
                     outputs = comparison.add(case, reference)
@@ -335,7 +341,7 @@ class _Run:
 
     def _flipped(self, comparison: Comparison, cases: Sequence[Case]) -> tuple[FlippedDecision, ...]:
         pools = {output: pool for (output, places), pool in comparison.pools.items() if places == "real"}
-        return tell_flips(self.bundle.task, self.bundle.config, self.tokenizer, cases, pools)
+        return tell_flips(comparison.runtime.task, self.bundle.config, self.tokenizer, cases, pools)
 
     def _open(self, artifact: Artifact, **options: Any) -> Runtime:
         options |= {"device": self.device, "threads": self.threads, "change_inputs": self.change_inputs}
@@ -390,7 +396,9 @@ def _groups(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
     # Those that were traced with an example first: one traced symbolically takes its shape as well as any.
     for artifact in sorted(artifacts, key=lambda artifact: not artifact.facts.get("traced_sizes")):
         traced = artifact.facts.get("traced_sizes")
-        shape = (*(artifact.shapes.get(axis) for axis in ("choices", "sequence")), rounded_parts(artifact))
+        fixed = (artifact.shapes.get(axis) for axis in ("choices", "sequence"))
+        chosen = POSITIONS in artifact.shapes
+        shape = (*fixed, chosen, chosen and is_packed(artifact), rounded_parts(artifact))
         alike = [key for key in groups if key[0] == shape]
         if traced or not alike:
             example = tuple((traced or {}).get(axis) for axis in ("choices", "sequence"))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from albert_export.parity.cases import Case
 from albert_export.parity.compare import RUN_FAILURES, batches, largest_difference, take
+from albert_export.positions import POSITIONS, without_positions
 
 if TYPE_CHECKING:
     from albert_export.runtimes import Runtime
@@ -65,9 +66,14 @@ def row_alone(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Me
         mask = row.inputs["attention_mask"]
         if not mask.any():
             continue
+        inside: Any = slice(None)
         if length is None:
             end = int(np.flatnonzero(mask.reshape(-1, mask.shape[-1]).any(0))[-1]) + 1
-            row = replace(row, inputs={name: values[..., :end] for name, values in row.inputs.items()})
+            tokens = {name: values[..., :end] for name, values in without_positions(row.inputs).items()}
+            if POSITIONS in row.inputs:
+                inside = row.inputs[POSITIONS][0] < end
+                tokens[POSITIONS] = row.inputs[POSITIONS][:, inside]
+            row = replace(row, inputs=tokens)
         try:
             outputs = runtime.run(**take(row, [0] * (batch or 1)).inputs)
         except RUN_FAILURES as error:
@@ -77,6 +83,8 @@ def row_alone(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Me
                 whole = together[spec.name][index : index + 1]
                 if "sequence" in spec.axes:
                     whole = whole.take(range(row.shape[-1]), axis=spec.axes.index("sequence"))
+                if POSITIONS in spec.axes:
+                    whole = whole[:, inside]
                 alone = outputs[spec.name][:1] if spec.name in outputs else None  # further rows repeat it
                 apart = _difference(whole, alone, row.real(spec.axes))
                 differences[spec.name] = max(differences[spec.name], apart)

@@ -125,8 +125,7 @@ class Comparison:
         if got.dtype != np.dtype(spec.dtype):
             self._fault(batch, spec.name, "dtype", f"{got.dtype} in place of {spec.dtype}")
             return None
-        axes = dict(zip(self.runtime.task.inputs[0].axes, batch.shape, strict=True))
-        shape = spec.shape(self.runtime.config, {str(axis): size for axis, size in axes.items()})
+        shape = spec.shape(self.runtime.config, batch.sizes(self.runtime.task.inputs))
         if got.shape != shape:
             self._fault(batch, spec.name, "shape", f"{list(got.shape)} in place of {list(shape)}")
             return None

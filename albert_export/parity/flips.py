@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from albert_export.errors import InputError
 from albert_export.parity.cases import Case
 from albert_export.parity.criteria import Flip, Pool
+from albert_export.positions import POSITIONS
 from albert_export.tasks import Task, TensorSpec
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class _Teller:
         ids = case.inputs["input_ids"][(row, *choice)]
         mask = case.inputs["attention_mask"][(row, *choice)].astype(bool)
         at = self._token(ids, flip.place[1]) if "sequence" in spec.axes[:-1] else ""
+        if POSITIONS in spec.axes:
+            at = self._token(ids, int(case.inputs[POSITIONS][flip.place[:2]]))
         if len(flip.place) == len(spec.axes):  # each of several labels is a decision of its own
             at = ", ".join(filter(None, (at, self._label(flip.place[-1]))))
             expected, got = ("holds" if holds else "does not hold" for holds in (flip.expected, flip.got))

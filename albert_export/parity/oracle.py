@@ -18,6 +18,7 @@ from albert_export.errors import CheckpointError
 from albert_export.parity.eager_runtime import EagerRuntime
 from albert_export.parity.layer_parts import Part, recorded
 from albert_export.parity.rounding import round_matrices
+from albert_export.positions import POSITIONS, gathered, without_positions
 from albert_export.targets import FRAMEWORKS
 from albert_export.tasks import Task
 
@@ -81,7 +82,7 @@ class Oracle:
                 round_matrices(model, rounded)
 
     def run(self, inputs: Mapping[str, Array]) -> Reference:
-        """Return the task's outputs of every model.
+        """Return the task's outputs of every model; at ``positions`` only, where they are among the inputs.
 
         Raises:
             CheckpointError: A model itself gives numbers that are not finite, so that nothing can equal it.
@@ -127,6 +128,8 @@ class Oracle:
     def _outputs(self, framework: str, model: Any, inputs: Mapping[str, Array], dtype: str) -> dict[str, Array]:
         found = _run(framework, model, inputs)
         outputs: dict[str, Array] = {spec.name: found[spec.name] for spec in self.task.outputs}
+        if POSITIONS in inputs:
+            outputs = {name: gathered(value, inputs[POSITIONS]) for name, value in outputs.items()}
         for name, value in outputs.items():
             if not np.isfinite(value).all():
                 raise CheckpointError(
@@ -143,6 +146,6 @@ def _load(framework: str, checkpoint: Checkpoint, task: Task, **options: Any) ->
 
 def _run(framework: str, model: Any, inputs: Mapping[str, Array], *, hidden_states: bool = False) -> Mapping[str, Any]:
     found: Mapping[str, Any] = resolve(f"{FRAMEWORKS[framework].module}:run_eager")(
-        model, inputs, hidden_states=hidden_states
+        model, without_positions(inputs), hidden_states=hidden_states
     )
     return found

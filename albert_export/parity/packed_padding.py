@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from albert_export.bundle import Artifact
+from albert_export.positions import POSITIONS, gathered
 
 Array = npt.NDArray[Any]
 
@@ -28,5 +30,19 @@ def repeated_at_padding(values: Array, mask: Array) -> Array:
         mask: ``[R,S]``; where it is 0, the result holds what stands at the last token before it in the row at which it
             is not, or else at the first of the row.
     """
-    places = np.maximum.accumulate(np.where(mask != 0, np.arange(mask.shape[1]), 0), axis=1)
-    return np.asarray(np.take_along_axis(values, places.reshape(*places.shape, *[1] * (values.ndim - 2)), axis=1))
+    return gathered(values, _repeated_places(mask))
+
+
+def asked_for_repeated(inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Return inputs of which the eager model gives at the asked positions what a packed artifact gives there.
+
+    Args:
+        inputs: Of ``[B,S]``, with ``positions`` ``[B,P]``; those of padding become those of the token repeated there.
+    """
+    places = _repeated_places(inputs["attention_mask"])
+    return {**inputs, POSITIONS: gathered(places, inputs[POSITIONS])}
+
+
+def _repeated_places(mask: Array) -> Array:
+    """Return for each place of ``[R,S]`` which of the row's tokens stands there."""
+    return np.maximum.accumulate(np.where(mask != 0, np.arange(mask.shape[1]), 0), axis=1)

@@ -15,7 +15,7 @@ import numpy as np
 
 from albert_export.errors import BundleError, InputError
 from albert_export.pipelines.checks import check_count, own_defaults, read_options, read_request
-from albert_export.pipelines.encoding import Encoded, Window, batches, collate
+from albert_export.pipelines.encoding import Encoded, Ids, Window, batches, collate
 from albert_export.runtimes.protocol import Array, Runtime
 
 if TYPE_CHECKING:
@@ -185,11 +185,14 @@ class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
         """Windows that one run takes."""
         return self.runtime.sizes.get("batch") or batch_size
 
+    def _inputs(self, windows: Sequence[Window]) -> dict[str, Ids]:
+        """Return the inputs of one batch; its first rows are those of the windows."""
+        sizes = self.runtime.sizes
+        return collate(windows, pad_id=self._pad_id, rows=sizes.get("batch"), length=sizes.get("sequence"))
+
     def _outputs(self, windows: Sequence[Window]) -> Iterable[dict[str, Array]]:
         """Run one batch; return the outputs of each row, cut to its tokens."""
-        sizes = self.runtime.sizes
-        inputs = collate(windows, pad_id=self._pad_id, rows=sizes.get("batch"), length=sizes.get("sequence"))
-        outputs = self.runtime.run(**inputs)
+        outputs = self.runtime.run(**self._inputs(windows))
         sequences = {spec.name for spec in self.runtime.outputs if spec.axes[1:2] == ("sequence",)}
         for row, window in enumerate(windows):
             yield {

@@ -14,6 +14,7 @@ from albert_export.pipelines.checks import check_count, check_list, check_text
 from albert_export.pipelines.encoding import Encoded, Ids, Window, encode
 from albert_export.pipelines.numerics import Logits, softmax, top
 from albert_export.pipelines.requests import TextRequest
+from albert_export.positions import POSITIONS, chooses_positions
 from albert_export.runtimes.protocol import Array
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class FillMaskPipeline(Pipeline[TextRequest, FillMaskOptions, Logits, "list[Fill
 
     Of a text that is too long the model sees the part around its masks, and the log says so. A target that is not
     one token is an error. (The pipeline of transformers takes its first token instead; and of ``"paris"`` the piece
-    that continues a word, where this takes the word.)
+    that continues a word, where this takes the word.) An artifact with ``positions`` is asked for those of the masks.
     """
 
     task: ClassVar[str] = "fill-mask"
@@ -114,14 +115,30 @@ class FillMaskPipeline(Pipeline[TextRequest, FillMaskOptions, Logits, "list[Fill
             )
         return [around(encoded, masks, self.max_length)]
 
+    def _inputs(self, windows: Sequence[Window]) -> dict[str, Ids]:
+        inputs = super()._inputs(windows)
+        if chooses_positions(self.runtime.task):
+            asked = [self._masks(window) for window in windows]
+            count = max(map(len, asked))
+            positions = np.zeros((len(inputs["input_ids"]), count), dtype=np.int64)
+            for row, masks in enumerate(asked):
+                positions[row] = np.pad(masks, (0, count - len(masks)), mode="edge")
+            inputs[POSITIONS] = positions
+        return inputs
+
+    def _masks(self, window: Window) -> Ids:
+        """Return the places of the masks in a window."""
+        masks = mask_positions(window.encoded, self.tokenizer.mask_token_id)
+        return np.flatnonzero(np.isin(window.origin, masks))
+
     def _keep(
         self,
         job: Job[TextRequest, FillMaskOptions],  # noqa: ARG002
         window: Window,
         outputs: dict[str, Array],
     ) -> Logits:
-        masks = mask_positions(window.encoded, self.tokenizer.mask_token_id)
-        return copied(outputs[self.output][np.isin(window.origin, masks)])
+        masks, logits = self._masks(window), outputs[self.output]
+        return copied(logits[: len(masks)] if chooses_positions(self.runtime.task) else logits[masks])
 
     def _finish(self, job: Job[TextRequest, FillMaskOptions], kept: list[Logits]) -> list[Fill] | list[list[Fill]]:
         encoded = job.encoded

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from albert_export.errors import MissingDependencyError
 from albert_export.parity.needs import check_needs
 from albert_export.parity.packed_padding import is_packed
+from albert_export.positions import chooses_positions
 from albert_export.targets import TARGETS, Target, get_target
 from albert_export.tasks import Task
 
@@ -40,7 +41,8 @@ def forms_of_bundle(bundle: Bundle, targets: Sequence[str] | None) -> list[Form]
     forms: list[Form] = []
     for artifact in bundle.manifest.artifacts:
         if targets is None or artifact.target in targets:
-            form = Form(artifact.target, artifact.file, _options(get_target(artifact.target), artifact, bundle.task))
+            task = bundle.task_of(artifact)
+            form = Form(artifact.target, artifact.file, _options(get_target(artifact.target), artifact, task))
             if not any((form.target, form.options) == (other.target, other.options) for other in forms):
                 forms.append(form)
     return forms
@@ -80,6 +82,8 @@ def _options(target: Target, artifact: Artifact, task: Task) -> dict[str, Any]:
         options["tokens"] = "packed"
     if target.embeds:
         options["embed_weights"] = facts.get("weights") is None
+    if chooses_positions(task):
+        options["positions"] = True
     return options
 
 

@@ -82,5 +82,12 @@ def test_a_question_of_multiple_choice_has_its_choices() -> None:
     assert inputs["attention_mask"].sum() == 3 * 4 * 8 / 2
 
 
+def test_a_position_that_is_asked_for_is_a_real_token_of_its_row() -> None:
+    inputs = make_inputs(Shape(8, 32, True), vocabulary=100, chosen=True, seed=1)
+    assert (inputs["positions"].shape, inputs["positions"].dtype.name) == ((8, 1), "int64")
+    assert np.take_along_axis(inputs["attention_mask"], inputs["positions"], axis=1).all()
+    assert len(np.unique(inputs["positions"])) > 2
+
+
 def test_the_command_line_s_default_can_be_read() -> None:
     assert len(parse_shapes(DEFAULT_SHAPES)) == 4

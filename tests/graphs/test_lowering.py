@@ -11,6 +11,7 @@ from albert_export.graphs import onnx_emitter
 from albert_export.graphs.aten_operators import _ADDED_BY_TRACER, LOWERINGS, _trip_count
 from albert_export.graphs.onnx_emitter import emit_onnx
 from albert_export.graphs.sharing import Sharing
+from albert_export.positions import at_positions
 from albert_export.tasks import get_task
 from tests.graphs.models import tiny_model
 
@@ -92,8 +93,8 @@ def test_every_lowering_that_computes_something_is_used(tmp_path, monkeypatch):
         return lambda low, node: used.add(name) or lower(low, node)
 
     monkeypatch.setattr(onnx_emitter, "LOWERINGS", {name: watched(name, lower) for name, lower in LOWERINGS.items()})
-    for index, (task_name, changes) in enumerate(EVERY_OPERATOR):
-        task = get_task(task_name)
+    every = [*((get_task(name), changes) for name, changes in EVERY_OPERATOR), (at_positions(get_task("mlm")), {})]
+    for index, (task, changes) in enumerate(every):
         emit_onnx(tiny_model(task, **changes), task, tmp_path / f"{index}.onnx")
     assert set(LOWERINGS) - used - set(_ADDED_BY_TRACER) == set()
 

@@ -52,7 +52,15 @@ def test_weights_outside_the_file_are_told(tmp_path: Path) -> None:
     assert told == {"use_external_data_format": {"model.onnx": 1}}
 
 
-@pytest.mark.parametrize("onnx", [(), ({"layers": "unrolled"},), ({"shapes": {"batch": 1, "sequence": 8}},)])
+@pytest.mark.parametrize(
+    "onnx",
+    [
+        (),
+        ({"layers": "unrolled"},),
+        ({"shapes": {"batch": 1, "sequence": 8}},),
+        ({"shapes": {"batch": None, "sequence": None, "positions": None}},),
+    ],
+)
 def test_transformersjs_needs_a_general_file(tmp_path: Path, onnx: tuple[dict[str, Any], ...]) -> None:
     bundle = write_full_bundle(tmp_path / "b", onnx=onnx)
     with pytest.raises(BundleError, match="albert-export onnx --task question-answering --precision int8 --out"):

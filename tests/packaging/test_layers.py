@@ -18,6 +18,7 @@ STAGES = (
     ("_jax", "_tensorflow"),
     # A configuration is read from a checkpoint, a checkpoint holds a configuration, and the built-in model is one.
     ("tasks + config + checkpoints + builtin",),
+    ("positions",),
     ("calibration", "models", "tokenization"),
     ("graphs", "bundle"),
     ("runtimes",),

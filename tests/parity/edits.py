@@ -58,6 +58,18 @@ def segments_swapped(model: onnx.ModelProto) -> None:
     _put_first(graph, made)
 
 
+def first_position_for_all(model: onnx.ModelProto) -> None:
+    """Whatever positions are asked for, the first token of the row answers."""
+    graph = model.graph
+    _redirect(graph, "positions", "first_positions")
+    zero = numpy_helper.from_array(np.array(0, dtype=np.int64))
+    made = [
+        helper.make_node("Constant", [], ["no_position"], value=zero),
+        helper.make_node("Mul", ["positions", "no_position"], ["first_positions"]),
+    ]
+    _put_first(graph, made)
+
+
 def one_layer_fewer(model: onnx.ModelProto) -> None:
     """The last layer is left out: of a loop, its last turn; of layers written out, all that they compute."""
     loops = [node for node in model.graph.node if node.op_type == "Loop"]
