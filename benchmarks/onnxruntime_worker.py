@@ -2,7 +2,7 @@
 
 Reads a JSON object from stdin: ``file``; ``shapes``, a list of ``[batch, sequence]`` or
 ``[batch, sequence, padding]``, the last in percent of the tokens; ``threads`` of one run, or null;
-``vocabulary``, the number of ids; ``seconds`` for each shape.
+``vocabulary``, the number of ids; ``seconds`` for each shape. A file with ``positions`` is asked for one of each row.
 
 Prints one: ``load_seconds``; ``load_bytes`` and ``run_bytes``, the resident memory that loading, then running, added;
 ``milliseconds``, the least of each shape; ``sample``, the first output of the first shape.
@@ -58,6 +58,7 @@ def _feeds(batch: int, sequence: int, padding: int, vocabulary: int, names: set[
         "input_ids": generator.integers(5, vocabulary, (batch, sequence)),
         "attention_mask": (np.arange(sequence) < lengths[:, None]).astype(np.int64),
         "token_type_ids": np.zeros((batch, sequence), np.int64),
+        "positions": generator.integers(0, lengths)[:, None],
     }
     return {name: value for name, value in feeds.items() if name in names}
 

@@ -89,6 +89,34 @@ def test_mixed_lengths_are_timed_in_both_forms(tmp_path: Path) -> None:
     assert "| 4x16 50% |" in printed
 
 
+@pytest.mark.slow
+def test_work_that_is_left_out_is_timed_beside_the_whole(tmp_path: Path) -> None:
+    arguments = [
+        "--size",
+        "tiny",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.01",
+        "--sequences",
+        "16",
+        "--scratch",
+        str(tmp_path),
+    ]
+    printed, document = run("left_out_work", *arguments, json_file=tmp_path / "left_out.json")
+    forms = {"text-classification": ("all tokens", "first token"), "fill-mask": ("every position", "one position")}
+    for task, (whole, less) in forms.items():
+        results = document["results"][task]
+        assert set(results) == {f"{precision} {form}" for precision in ("fp32", "int8") for form in (whole, less)}
+        for result in results.values():
+            assert set(result["milliseconds"]) == {"1x16", "8x16"}
+            assert result["run_bytes"] > 0
+        assert f"fp32 {less}" in printed
+    pooled = document["results"]["text-classification"]
+    assert pooled["fp32 first token"]["largest_difference"] < 1e-5
+    assert "| run MB |" in printed
+
+
 def test_padding_takes_its_share_of_the_tokens_and_no_row_whole() -> None:
     for padding, real in ((0, 32), (50, 16), (75, 11), (100, 11)):
         lengths = _lengths(np.random.default_rng(0), 4, 8, padding)
