@@ -215,7 +215,8 @@ def _render_parity(parity: Mapping[str, Any] | None) -> Iterator[str]:
     if parity is None:
         yield "  parity   not checked"
         return
-    verdict = "holds against the eager model" if parity["ok"] else "MISSED: it differs from the eager model"
+    reference = parity.get("reference", "the eager model")
+    verdict = f"holds against {reference}" if parity["ok"] else f"MISSED: it differs from {reference}"
     yield f"  parity   {verdict} on {parity['device']}, in {parity['cases']} cases; largest |artifact - float64|:"
     rows = [
         (
@@ -226,6 +227,9 @@ def _render_parity(parity: Mapping[str, Any] | None) -> Iterator[str]:
         for name, figures in parity["outputs"].items()
     ]
     yield textwrap.indent(table(rows, header=("output", "error", "limit", "eager fp32", "scale", "SNR dB")), " " * 11)
+    if "unrounded" in parity:
+        told = [f"{name} {_figure(parity['unrounded'][name]['snr_db'], '.1f')}" for name in parity["outputs"]]
+        yield f"           SNR dB to the model as it is, not judged: {', '.join(told)}"
     if "metrics" in parity:
         told = [
             f"{name} {_figure(figures['before'], '.2f')} before, {_figure(figures['after'], '.2f')} after"

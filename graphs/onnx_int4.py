@@ -114,14 +114,6 @@ def codes(blocks: Array, scales: Array) -> Array:
     return np.clip(steps, 0, _LARGEST, out=steps).astype(np.uint8)
 
 
-def rounded(matrix: Array) -> Array:
-    """Return what the packed numbers of a matrix ``[rows, width]`` stand for: float32, of the same shape."""
-    blocks = _blocks(matrix)
-    scales = block_scales(blocks)
-    numbers = (codes(blocks, scales).astype(np.float32) - _ZERO) * scales[..., None]
-    return np.ascontiguousarray(numbers.reshape(len(matrix), -1)[:, : matrix.shape[1]])
-
-
 def _blocks(rows: Array) -> Array:
     """Return rows in blocks, ``[rows, blocks, BLOCK]``, the last filled up with zeros."""
     count = -(-rows.shape[1] // BLOCK)

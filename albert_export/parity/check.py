@@ -294,13 +294,14 @@ class _Run:
             }
             measured: dict[str, tuple[Measured, Measured, Measured]] = {}
             for case in self._told(cases):
-                reference = oracle.run(asked_for_repeated(case.inputs) if repeats else case.inputs)
-                plain = self.oracle.run(case.inputs) if parts and self.eager else reference
+                asked = asked_for_repeated(case.inputs) if repeats else case.inputs
+                reference = oracle.run(asked)
+                plain = self.oracle.run(asked) if parts else reference
                 for framework, pools in self.eager.items():
                     for key, pool in compare_eager(framework, case, plain, task).items():
                         pools[key].add(pool)
                 for file, comparison in comparisons.items():
-                    outputs = comparison.add(case, reference)
+                    outputs = comparison.add(case, reference, plain if parts else None)
                     if case is checked:
                         measured[file] = (
                             row_alone(comparison.runtime, case, outputs),

@@ -64,6 +64,8 @@ class Comparison:
         faults: What no tolerance allows, at most one of a kind for each case and output.
         pools: (output, places) -> figures pooled over all cases.
         by_case: (case, output) -> figures at the real places of one case.
+        unrounded: Output -> figures at real places against the model as it is, where ``pools`` are against one with
+            rounded matrices; else nothing.
     """
 
     def __init__(self, runtime: Runtime, framework: str = TRUTH, *, packed: bool = False) -> None:
@@ -75,9 +77,15 @@ class Comparison:
             (spec.name, places): Pool() for spec in runtime.task.outputs for places in PLACES
         }
         self.by_case: dict[tuple[str, str], Pool] = {}
+        self.unrounded: dict[str, Pool] = {}
 
-    def add(self, case: Case, reference: Reference) -> dict[str, Array]:
+    def add(self, case: Case, reference: Reference, unrounded: Reference | None = None) -> dict[str, Array]:
         """Run a case and take its figures in; return the outputs that could be compared, of all rows.
+
+        Args:
+            case: The inputs.
+            reference: What decides.
+            unrounded: What the model as it is answers, where the reference has rounded matrices.
 
         Raises:
             DeviceError: The device failed.
@@ -98,16 +106,23 @@ class Comparison:
                 exact, single = repeated_at_padding(exact, mask), repeated_at_padding(single, mask)
             if got.shape == exact.shape:
                 whole[spec.name] = got
-                where = case.real(spec.axes)
-                by_entry = spec.axes[-1] in OWN_MEANING
-                real = measure(case.name, exact, single, got, where, by_entry=by_entry)
-                real.decisions, flipped = compare_decisions(spec, self.runtime.config, exact, got, where)
-                real.flipped = [replace(flip, case=case.name) for flip in flipped]
+                real = self._real(case, spec, reference, got)
                 self.by_case[case.name, spec.name] = real
                 self.pools[spec.name, "real"].add(real)
-                padded = case.padded(spec.axes)
+                padded, by_entry = case.padded(spec.axes), spec.axes[-1] in OWN_MEANING
                 self.pools[spec.name, "padding"].add(measure(case.name, exact, single, got, padded, by_entry=by_entry))
+                if unrounded is not None:
+                    self.unrounded.setdefault(spec.name, Pool()).add(self._real(case, spec, unrounded, got))
         return whole
+
+    def _real(self, case: Case, spec: TensorSpec, reference: Reference, got: Array) -> Pool:
+        """Return the figures of an output at real places, and its decisions."""
+        exact, single = reference.exact[spec.name], reference.single[self.framework][spec.name]
+        where = case.real(spec.axes)
+        real = measure(case.name, exact, single, got, where, by_entry=spec.axes[-1] in OWN_MEANING)
+        real.decisions, flipped = compare_decisions(spec, self.runtime.config, exact, got, where)
+        real.flipped = [replace(flip, case=case.name) for flip in flipped]
+        return real
 
     def _run(self, batch: Case) -> Mapping[str, Array] | None:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from albert_export.parity.render import comparison_lines, fault_lines, share_of_limit
+from albert_export.parity.render import comparison_lines, fault_lines, reference_lines, share_of_limit
 from albert_export.parity.report import ArtifactResult, OutputResult, ParityReport
 from albert_export.targets import FRAMEWORKS
 
@@ -76,6 +76,7 @@ def _artifact_tests(artifact: ArtifactResult) -> list[_Test]:
     if rest:  # on the data
         tests.append(_Test("data", tuple(rest)))
     tests += list(map(_output_test, artifact.outputs))
+    tests += [_Test("reference, of rounded matrices", told=line) for line in reference_lines(artifact)]
     for check in artifact.checks:
         failures = (check.detail,) if check.ok is False else ()
         tests.append(

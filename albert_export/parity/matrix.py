@@ -1,4 +1,4 @@
-"""Every eager model and every artifact in one table, all against the same oracle: torch in float64."""
+"""Every eager model and every artifact in one table, all against torch in float64: of int4, with rounded matrices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def rows(report: ParityReport) -> list[tuple[str, ...]]:
     for eager in report.eager:
         found += _rows(f"eager {FRAMEWORKS[eager.framework].title}", "fp32", eager.outputs, apart=False)
     for artifact in report.artifacts:
-        found += _rows(artifact.file, artifact.precision, artifact.outputs, apart=True)
+        name = f"{artifact.file} (to rounded matrices)" if artifact.unrounded else artifact.file
+        found += _rows(name, artifact.precision, artifact.outputs, apart=True)
     return found
 
 

@@ -42,7 +42,7 @@ def summary(report: ParityReport) -> str:
     count = sum(len(artifact.cases) for artifact in report.artifacts)
     kind = "text and random ids" if report.text else "random ids only: the bundle has no tokenizer"
     cases = f"{count} case{'' if count == 1 else 's'}"
-    blocks.append(f"{said}: {cases} ({kind}) against {model_name(report)} in float64, {report.seconds:.1f} s")
+    blocks.append(f"{said}: {cases} ({kind}) against {reference(report)}, {report.seconds:.1f} s")
     blocks += circumstances(report)
     if report.comparison is not None:
         blocks += comparison_lines(report.comparison)
@@ -77,9 +77,35 @@ def shorten(text: str, most: int) -> str:
 
 
 def circumstances(report: ParityReport) -> list[str]:
-    """Return in lines what was left out of the run."""
-    lines = [f"not checked: {each.file}: {each.reason}" for each in report.skipped]
-    return [*([f"a short run, without {', '.join(report.left_out)}"] if report.left_out else []), *lines]
+    """Return in lines what was left out of the run, and what was compared with another model than the checkpoint's."""
+    lines = [line for artifact in report.artifacts for line in reference_lines(artifact)]
+    lines += [f"a short run, without {', '.join(report.left_out)}"] if report.left_out else []
+    return [*lines, *(f"not checked: {each.file}: {each.reason}" for each in report.skipped)]
+
+
+def reference(report: ParityReport) -> str:
+    """Return what the artifacts were compared with."""
+    rounded, count = sum(bool(artifact.unrounded) for artifact in report.artifacts), len(report.artifacts)
+    which = "" if rounded == count else f" for {rounded} of {count} artifacts"
+    return f"{model_name(report)} in float64{f', its matrices rounded to int4{which}' if rounded else ''}"
+
+
+def reference_lines(artifact: ArtifactResult) -> list[str]:
+    """Return in a line what an artifact is compared with and its distance from the model as it is, if that is another.
+
+    An artifact that equals a rounded model may answer otherwise than the model itself: a pass must not hide that.
+    """
+    if not artifact.unrounded:
+        return []
+    told = [
+        f"{each.output} has SNR {each.snr_db:.1f} dB, max error {each.error:.2e}"
+        + (f", {each.flips} of {each.decisions} decisions flip" if each.decisions else "")
+        for each in artifact.unrounded
+    ]
+    return [
+        f"{artifact.file} is compared with {artifact.reference}; to the model as it is, which is not judged, "
+        f"{'; '.join(told)}"
+    ]
 
 
 def comparison_lines(comparison: ReportComparison) -> list[str]:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 #: 1, since 2026-11-22.
 #: 2, since 2026-11-28: ``quick``, ``left_out``, ``skipped`` and ``comparison`` of the report; ``size``, ``memory``,
 #: ``flipped`` and ``depth`` of an artifact; ``histogram`` of an output.
-SCHEMA_VERSION = 2
+#: 3, since 2026-11-28: ``reference`` and ``unrounded`` of an artifact.
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,29 @@ class OutputResult:
     worst_case: str
     ok: bool
     histogram: Histogram = field(default_factory=Histogram)
+
+
+@dataclass(frozen=True)
+class UnroundedResult:
+    """How far an output lies from the model as it is, where the reference has rounded matrices: told, and not judged.
+
+    Attributes:
+        output: Name of the output; the figures are those at real places, over all cases, as of :class:`OutputResult`.
+        spread: Root mean square of what the inputs change in the model's float64 output.
+        error: max |artifact - eager fp64|.
+        snr_db: Signal-to-noise ratio in dB.
+        cosine: Cosine of the angle between both, each less their mean.
+        decisions: Decisions that the output was read for.
+        flips: How many of them the artifact takes otherwise.
+    """
+
+    output: str
+    spread: float
+    error: float
+    snr_db: float
+    cosine: float
+    decisions: int
+    flips: int
 
 
 @dataclass(frozen=True)
@@ -222,6 +246,8 @@ class ArtifactResult:
         flipped: The decisions it takes otherwise, those with the widest margins of each output.
         depth: Its error layer by layer; empty unless it was asked for, or it misses and an explanation was, and where
             its hidden states cannot be read.
+        reference: In words, the model whose float64 answers decide.
+        unrounded: Its distance from the model as it is, one entry for each output; empty where that is the reference.
     """
 
     file: str
@@ -244,6 +270,8 @@ class ArtifactResult:
     memory: int | None = None
     flipped: tuple[FlippedDecision, ...] = ()
     depth: tuple[DepthPoint, ...] = ()
+    reference: str = "the eager model"
+    unrounded: tuple[UnroundedResult, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -271,6 +299,9 @@ class ArtifactResult:
             "flips",
             "clear_flips",
         )
+        unrounded = {each.output: dataclasses.asdict(each) for each in self.unrounded}
+        for figures in unrounded.values():
+            del figures["output"]
         return {
             "ok": self.ok,
             "seed": seed,
@@ -278,6 +309,8 @@ class ArtifactResult:
             "device": self.device,
             "framework": self.framework,
             "criterion": dataclasses.asdict(self.criterion),
+            "reference": self.reference,
+            **({"unrounded": plain(unrounded)} if unrounded else {}),
             "outputs": {
                 output.output: plain({name: getattr(output, name) for name in names})
                 for output in self.outputs

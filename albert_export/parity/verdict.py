@@ -11,7 +11,16 @@ from albert_export.parity.compare import Comparison, Places
 from albert_export.parity.criteria import EAGER, Criterion, Pool, criterion_for
 from albert_export.parity.flips import FlippedDecision
 from albert_export.parity.histogram import histogram
-from albert_export.parity.report import ArtifactResult, CaseResult, CaseShape, CheckResult, EagerResult, OutputResult
+from albert_export.parity.report import (
+    ArtifactResult,
+    CaseResult,
+    CaseShape,
+    CheckResult,
+    EagerResult,
+    OutputResult,
+    UnroundedResult,
+)
+from albert_export.parity.rounding import reference_told, rounded_parts
 
 
 def judge(
@@ -64,6 +73,20 @@ def judge(
         runtime=comparison.runtime.describe(),
         size=sum({record.sha256: record.size for record in artifact.files}.values()),
         flipped=flipped,
+        reference=reference_told(rounded_parts(artifact)),
+        unrounded=tuple(_unrounded(name, pool) for name, pool in comparison.unrounded.items()),
+    )
+
+
+def _unrounded(name: str, pool: Pool) -> UnroundedResult:
+    return UnroundedResult(
+        output=name,
+        spread=pool.spread,
+        error=pool.error,
+        snr_db=pool.snr_db,
+        cosine=pool.cosine,
+        decisions=pool.decisions,
+        flips=len(pool.flipped),
     )
 
 

@@ -81,7 +81,7 @@ def test_json_holds_everything_and_no_number_that_json_lacks() -> None:
     )
     data = json.loads(made.to_json(), parse_constant=lambda name: pytest.fail(name))
     assert data == made.to_dict()
-    assert data["schema_version"] == 2
+    assert data["schema_version"] == 3
     assert (data["ok"], data["artifacts"][0]["ok"], data["seed"], data["seconds"]) == (False, False, 3, 1.235)
     assert data["artifacts"][0]["outputs"][1]["error"] == "inf"
     assert data["artifacts"][0]["faults"][0]["kind"] == "not finite"
