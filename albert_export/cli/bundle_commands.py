@@ -86,7 +86,8 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     default="all",
     show_default=True,
     shell_complete=completing(lambda: ("all", *(target.name for target in TARGETS))),
-    help="Artifacts to check: all, or targets separated by commas.",
+    help="Artifacts to check: all, or targets separated by commas; the report names the others. One that --runtime "
+    "does not read is exit code 2.",
 )
 @click.option(
     "--skip",
@@ -196,8 +197,9 @@ def parity_command(
 ) -> None:
     """Prove again that the artifacts in the bundle DIR compute what the eager model computes.
 
-    Exit code 0: every artifact was compared and passes, but for those of --skip; 1: one misses, or, with --compare, got
-    worse; 2: one could not be compared, as when the reference checkpoint or a package is not there.
+    Exit code 0: every artifact was compared and passes, but for those that --skip names or --targets does not; 1: one
+    misses, or, with --compare, got worse; 2: one could not be compared, as when the reference checkpoint or a package
+    is not there.
     """
     from albert_export.bench.footprint import measure_memory, with_memory
     from albert_export.bundle import Bundle

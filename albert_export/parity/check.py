@@ -121,13 +121,13 @@ def check_parity(
         change_inputs: What the artifacts get in place of the inputs that the eager model gets, to see whether that is
             caught; None for the same inputs.
         progress: Gets a line now and then.
-        runtime: Which runtime reads the artifacts, as for :func:`albert_export.load`: those that it reads are checked.
-            None for each target's own.
+        runtime: Which runtime reads the artifacts, as for :func:`albert_export.load`: it has to read all that
+            ``targets`` and ``skip`` leave to be checked. None for each target's own.
 
     Raises:
         CheckpointError: The checkpoint cannot be found, is not the one the bundle was made from, or gives NaN itself.
-        BundleError: The directory is no bundle, was altered, or holds no artifact of the targets, or none that the
-            runtime reads.
+        BundleError: The directory is no bundle, was altered, or holds no artifact of the targets, or one that the
+            runtime does not read.
         UnknownNameError: No target, framework or runtime of that name, or a precision that this release cannot judge.
         DeviceError: The device is not there, or fails.
         MissingDependencyError: torch, the framework that an artifact was traced from, or the package that runs it is
@@ -212,7 +212,7 @@ def check_parity(
         data=None if dataset is None else DataUsed(dataset.name, dataset.sha256, len(dataset.items)),
         quick=quick,
         left_out=(*run.left_out, *_unmeasured(quick and data is None, checkpoint, opened)),
-        skipped=skipped_artifacts(opened, artifacts, skip, runtime),
+        skipped=skipped_artifacts(opened, artifacts, skip),
     )
 
 

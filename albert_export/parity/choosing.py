@@ -21,10 +21,11 @@ def choose_artifacts(
         bundle: Holds them.
         targets: ``all``, or names in the table of targets.
         skip: Names of targets to leave out; a bundle need not hold them.
-        runtime: Only those that it reads; None for all.
+        runtime: What is to read them; None for each target's own.
 
     Raises:
-        BundleError: There is none, or a target that was asked for by name has none: nobody would look at it.
+        BundleError: There is none, or a target that was asked for by name has none: nobody would look at it. Or the
+            runtime does not read one of them, which nobody said is to be left out.
         UnknownNameError: No target of that name.
     """
     wanted = None if targets == "all" else [targets] if isinstance(targets, str) else list(targets)
@@ -54,33 +55,34 @@ def choose_artifacts(
     row = _one_for_all(runtime)
     if row is None:
         return artifacts
-    read = [artifact for artifact in artifacts if row.name in get_target(artifact.target).runtimes]
+    read = {artifact.target for artifact in artifacts if row.name in get_target(artifact.target).runtimes}
+    unread = {artifact.target for artifact in artifacts} - read
     if not read:
         raise BundleError(
             f"parity needs an artifact that {row.title} reads",
             received=", ".join(artifact.file for artifact in artifacts),
             fix="leave runtime out",
         )
-    return read
+    if unread:  # a pass of the others alone would say more than was looked at
+        raise BundleError(
+            f"{row.title} must read every artifact that is to be checked",
+            received=", ".join(artifact.file for artifact in artifacts if artifact.target in unread),
+            fix=f"--targets {','.join(sorted(read))}, or --skip {','.join(sorted(unread))}",
+        )
+    return artifacts
 
 
-def skipped_artifacts(
-    bundle: Bundle, checked: Sequence[Artifact], skip: Sequence[str], runtime: str | None = None
-) -> tuple[Skipped, ...]:
+def skipped_artifacts(bundle: Bundle, checked: Sequence[Artifact], skip: Sequence[str]) -> tuple[Skipped, ...]:
     """Return the artifacts that are not checked, each with the reason; arguments as for :func:`choose_artifacts`."""
     left = {get_target(name).name for name in skip}
     files = {artifact.file for artifact in checked}
-    row = _one_for_all(runtime)
-
-    def reason(artifact: Artifact) -> str:
-        if artifact.target in left:
-            return f"{artifact.target} is to be skipped"
-        if row is not None and row.name not in get_target(artifact.target).runtimes:
-            return f"{row.title} does not read it"
-        return "other targets were asked for"
-
     return tuple(
-        Skipped(artifact.file, artifact.target, reason(artifact))
+        Skipped(
+            artifact.file,
+            artifact.target,
+            f"{artifact.target} is to be skipped" if artifact.target in left else "other targets were asked for",
+            by_skip=artifact.target in left,
+        )
         for artifact in bundle.manifest.artifacts
         if artifact.file not in files
     )

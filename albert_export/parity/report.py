@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: 1, since 2026-11-22.
 #: 2, since 2026-11-28: ``quick``, ``left_out``, ``skipped`` and ``comparison`` of the report; ``size``, ``memory``,
 #: ``flipped`` and ``depth`` of an artifact; ``histogram`` of an output.
-#: 3, since 2026-11-28: ``reference`` and ``unrounded`` of an artifact.
+#: 3, since 2026-11-28: ``reference`` and ``unrounded`` of an artifact; ``by_skip`` of a skipped one.
 SCHEMA_VERSION = 3
 
 
@@ -203,11 +203,16 @@ class DepthPoint:
 
 @dataclass(frozen=True)
 class Skipped:
-    """An artifact that was not checked: its main file, its target, and why."""
+    """An artifact that was not checked: its main file, its target, and why.
+
+    Attributes:
+        by_skip: Whether ``skip`` named its target, and not only ``targets`` others: then an older report may have it.
+    """
 
     file: str
     target: str
     reason: str
+    by_skip: bool = False
 
 
 @dataclass(frozen=True)

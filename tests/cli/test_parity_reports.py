@@ -27,25 +27,30 @@ def bundle(exported: Exported, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported(QA), tmp_path / "qa"))
 
 
-@pytest.fixture(scope="module")
-def two(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of two targets, the second of which is only named: what it takes to run is not asked for."""
+def _with_another(path: Path, target: str, file: str) -> Path:
+    """Name a second artifact in the manifest, of another target: what it takes to run is not asked for."""
     import dataclasses
 
     from albert_export.bundle import BundleWriter
 
-    path = Path(shutil.copytree(exported(QA), tmp_path_factory.mktemp("two") / "qa"))
     manifest = Bundle.open(path).manifest
     (onnx,) = manifest.artifacts
     with BundleWriter(path, task=manifest.task, source=manifest.source) as writer:
-        (writer.directory / "tflite").mkdir()
-        (writer.directory / "tflite/model.tflite").write_bytes(b"not run")
-        record = dataclasses.replace(onnx.files[0], path="tflite/model.tflite", **_measured(b"not run"))
+        (writer.directory / file).parent.mkdir(parents=True)
+        (writer.directory / file).write_bytes(b"not run")
+        record = dataclasses.replace(onnx.files[0], path=file, **_measured(b"not run"))
         writer.put_artifact(
-            dataclasses.replace(onnx, target="tflite", file=record.path, files=(record,), opset=None, parity=None)
+            dataclasses.replace(onnx, target=target, file=record.path, files=(record,), opset=None, parity=None)
         )
         writer.commit()
     return path
+
+
+@pytest.fixture(scope="module")
+def two(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of two targets, the second of which is only named."""
+    path = Path(shutil.copytree(exported(QA), tmp_path_factory.mktemp("two") / "qa"))
+    return _with_another(path, "tflite", "tflite/model.tflite")
 
 
 def _measured(data: bytes) -> dict[str, Any]:
@@ -111,6 +116,18 @@ def test_a_skipped_target_is_named_and_no_other_way_leaves_one_out(
     assert (missing.exit_code, missing.stdout) == (2, "")
     assert "ai_edge_litert" in error_line(missing.stderr)
     assert "or --skip tflite" in error_line(missing.stderr)
+
+
+def test_what_the_runtime_does_not_read_has_to_be_left_out_by_name(invoke: Invoke, bundle: Path) -> None:
+    _with_another(bundle, "savedmodel", "saved_model/1/saved_model.pb")
+    command = ("parity", bundle, "--runtime", "openvino", "--quick", "-q")
+    refused = invoke(*command)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "received saved_model/1/saved_model.pb; fix: --targets onnx, or --skip savedmodel" in refused.stderr
+    for named in (("--targets", "onnx"), ("--skip", "savedmodel")):
+        result = invoke(*command, *named)
+        assert result.exit_code == 0, result.output
+        assert "not checked: saved_model/1/saved_model.pb: " in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def bundle(*targets: str) -> Any:
         (["all"], ["tflite"], None, ["onnx", "savedmodel"], {"tflite": "tflite is to be skipped"}),
         (["onnx", "tflite"], ["tflite", "stablehlo"], None, ["onnx"],
          {"savedmodel": "other targets were asked for", "tflite": "tflite is to be skipped"}),
-        ("all", (), "openvino", ["onnx", "tflite"], {"savedmodel": "OpenVINO does not read it"}),
+        ("all", ["savedmodel"], "openvino", ["onnx", "tflite"], {"savedmodel": "savedmodel is to be skipped"}),
+        (["onnx", "tflite"], (), "openvino", ["onnx", "tflite"], {"savedmodel": "other targets were asked for"}),
     ],
 )  # fmt: skip
 def test_every_artifact_is_checked_or_named_with_the_reason(
@@ -35,8 +36,9 @@ def test_every_artifact_is_checked_or_named_with_the_reason(
     whole = bundle("onnx", "savedmodel", "tflite")
     chosen = choose_artifacts(whole, targets, skip, runtime)
     assert [artifact.target for artifact in chosen] == checked
-    left = skipped_artifacts(whole, chosen, skip, runtime)
+    left = skipped_artifacts(whole, chosen, skip)
     assert {each.target: each.reason for each in left} == reasons
+    assert {each.target for each in left if each.by_skip} == set(reasons) & set(skip)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +48,11 @@ def test_every_artifact_is_checked_or_named_with_the_reason(
         (["onnx", "tflite"], (), None, "one without tflite"),
         ("all", ["onnx", "savedmodel"], None, "nothing but onnx, savedmodel, which is to be skipped"),
         ("savedmodel", (), "openvino", "that OpenVINO reads"),
+        ("all", (), "openvino",
+         "OpenVINO must read every .* received savedmodel/model; fix: --targets onnx, or --skip savedmodel$"),
+        (["onnx", "savedmodel"], (), "openvino", "OpenVINO must read every .* received savedmodel/model"),
     ],
-)
+)  # fmt: skip
 def test_what_was_asked_for_and_cannot_be_checked_is_an_error(
     targets: Any, skip: Any, runtime: str | None, told: str
 ) -> None:
