@@ -153,7 +153,7 @@ def inspect_command(bundle: Path, verify: bool, as_json: bool) -> None:
     "as_self_test",
     is_flag=True,
     help="Export the model again with one thing wrong, for each of seven mistakes, and see whether parity catches it: "
-    "in the forms of the artifacts in DIR, or without DIR in fp32 for every target.",
+    "in the forms of the artifacts in DIR, or without DIR in fp32 for every target that --targets and --skip leave.",
 )
 @click.option(
     "--task",
@@ -210,7 +210,8 @@ def parity_command(
     check_use(ctx, asked=as_self_test)
     if as_self_test:
         source = {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only}
-        options = {"model": model, "task": task, "targets": chosen, "device": device, "seed": seed, **source}
+        options = {"model": model, "task": task, "targets": chosen, "skip": names_in(skip), **source}
+        options |= {"device": device, "seed": seed}
         run_self_test(ctx, bundle, as_json=as_json, say=progress(quiet), **options)
     assert bundle is not None, "check_use looked"
     if plot is not None:

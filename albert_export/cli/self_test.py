@@ -18,7 +18,6 @@ _NOT_HERE = {
     "--compare": "compare",
     "--memory": "memory",
     "--quick": "quick",
-    "--skip": "skip",
     "--data": "data",
     "--max-drop": "max_drop",
     "--explain": "explain",

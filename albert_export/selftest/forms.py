@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from albert_export.errors import MissingDependencyError
-from albert_export.parity.needs import check_needs
 from albert_export.parity.packed_padding import is_packed
 from albert_export.positions import chooses_positions
 from albert_export.targets import TARGETS, Target, get_target
@@ -55,15 +53,6 @@ def forms_of_targets(task: Task, targets: Sequence[str] | None) -> list[Form]:
         for target in TARGETS
         if targets is None or target.name in targets
     ]
-
-
-def missing(form: Form) -> str | None:
-    """Return what is not installed that making and running the artifact takes, or None."""
-    try:
-        check_needs(get_target(form.target))
-    except MissingDependencyError as error:
-        return str(error)
-    return None
 
 
 def _options(target: Target, artifact: Artifact, task: Task) -> dict[str, Any]:

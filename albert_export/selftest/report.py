@@ -30,7 +30,7 @@ class Trial:
         verdict: ``caught``, as it should be; ``undetectable`` where the control changes less than the precision lets
             pass; ``MISSED`` where it changes more and passes all the same, or where the healthy export misses;
             ``passes`` of the healthy export; ``does not apply`` where the model cannot have this wrong; ``not tested``
-            where a package is missing.
+            where the target is to be skipped.
         case: The case in which it was caught; None where it was not, or by a check of no single case.
         found: The first figure that failed; else why it was not caught.
         effect_db: What the control changes of the eager model in float64, against the spread of the output it changes

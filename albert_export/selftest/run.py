@@ -16,11 +16,12 @@ from albert_export.errors import BundleError, InputError, SharingError
 from albert_export.exporting import export
 from albert_export.parity import check_parity
 from albert_export.parity.data import NO_DATA
+from albert_export.parity.needs import check_needs
 from albert_export.parity.report import ArtifactResult, ParityReport
 from albert_export.parity.source import open_source
 from albert_export.selftest.controls import CONTROLS, HEALTHY, Control
 from albert_export.selftest.effects import Effects
-from albert_export.selftest.forms import Form, forms_of_bundle, forms_of_targets, missing
+from albert_export.selftest.forms import Form, forms_of_bundle, forms_of_targets
 from albert_export.selftest.report import SelfTestReport, Trial, Verdict, first_failure
 from albert_export.targets import get_target
 from albert_export.tasks import Task, get_task
@@ -41,6 +42,7 @@ def self_test(
     model: str | os.PathLike[str] | Checkpoint | None = None,
     task: str | None = None,
     targets: str | Sequence[str] = "all",
+    skip: Sequence[str] = (),
     device: str = "auto",
     seed: int = 0,
     progress: Progress | None = None,
@@ -56,8 +58,8 @@ def self_test(
         model: The checkpoint; by default the one that the bundle's manifest names, without a bundle the built-in
             albert-seeded.
         task: Without a bundle: the head; None for question answering.
-        targets: ``all``, or names in the table of targets. Those whose packages are not installed are named in the
-            report as not tested.
+        targets: ``all``, or names in the table of targets.
+        skip: Targets to leave out; the report names them as not tested.
         device: Device that the artifacts run on.
         seed: Of the random ids.
         progress: Gets a line now and then.
@@ -68,7 +70,7 @@ def self_test(
         BundleError: The bundle holds no artifact of the targets.
         UnknownNameError: No target or task of that name.
         CheckpointError: The checkpoint cannot be found, or is not the one the bundle was made from.
-        MissingDependencyError: The packages of no target are installed.
+        MissingDependencyError: The packages of a target are not installed, and ``skip`` does not name it.
     """
     started = time.perf_counter()
     say = progress or (lambda _: None)
@@ -89,22 +91,22 @@ def self_test(
         checkpoint = open_source(opened, model, progress=progress, **source)
         forms = forms_of_bundle(opened, wanted)
         fresh = any(artifact.facts.get("fresh_weights") for artifact in opened.manifest.artifacts)
-    if not forms:
-        raise BundleError("a self-test needs an artifact of its targets", received="a bundle without any")
-    lacking = {form.told: told for form in forms if (told := missing(form)) is not None}
-    made = [form for form in forms if form.told not in lacking]
+    left = {get_target(name).name for name in skip}
+    made = [form for form in forms if form.target not in left]
     if not made:
-        from albert_export.parity.needs import check_needs
-
-        check_needs(get_target(forms[0].target))
+        received = f"nothing but {', '.join(sorted(left))}, which is to be skipped" if forms else "a bundle without any"
+        raise BundleError("a self-test needs an artifact of its targets", received=received)
+    for form in made:
+        others = any(other.target != form.target for other in made)
+        check_needs(get_target(form.target), otherwise=f"--skip {form.target}" if others else None)
     with tempfile.TemporaryDirectory(prefix="albert-export-self-test-") as directory:
         run = _Run(Path(directory), checkpoint, task_row, made, fresh, device, seed, say)
         trials = [*run.healthy(), *(trial for control in CONTROLS for trial in run.control(control))]
     untested = [
-        Trial(control.name, form.told, form.target, None, "not tested", None, lacking[form.told])
+        Trial(control.name, form.told, form.target, None, "not tested", None, f"{form.target} is to be skipped")
         for control in CONTROLS
         for form in forms
-        if form.told in lacking
+        if form.target in left
     ]
     return SelfTestReport(
         task=task_row.name,

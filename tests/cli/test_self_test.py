@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -38,6 +39,22 @@ def test_a_miss_is_exit_code_1(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) 
     assert told["model"] == "albert-seeded"
 
 
+@pytest.mark.usefixtures("two_controls")
+def test_a_target_that_cannot_be_tested_is_exit_code_2_unless_it_is_skipped(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ai_edge_litert" else find(name))
+    command = ("parity", "--self-test", "--targets", "onnx,tflite", "-q")
+    refused = invoke(*command)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "or --skip tflite" in refused.stderr
+    skipped = invoke(*command, "--skip", "tflite")
+    assert skipped.exit_code == 0, skipped.output
+    assert "1 passes, 2 caught, 2 not tested" in skipped.stdout
+    assert "tflite is to be skipped" in skipped.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -46,7 +63,6 @@ def test_a_miss_is_exit_code_1(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) 
         (["--self-test", "--explain"], "--explain cannot be given with --self-test"),
         (["--self-test", "--report", "json"], "--report cannot be given with --self-test"),
         (["--self-test", "--quick"], "--quick cannot be given with --self-test"),
-        (["--self-test", "--skip", "onnx"], "--skip cannot be given with --self-test"),
         (["--self-test", "--compare", "old.json"], "--compare cannot be given with --self-test"),
         (["--self-test", "--report-dir", "out"], "--report-dir cannot be given with --self-test"),
         (["--self-test", "--no-memory"], "--memory cannot be given with --self-test"),

@@ -11,7 +11,7 @@ import pytest
 
 from albert_export.errors import BundleError, InputError, MissingDependencyError
 from albert_export.parity import criteria
-from albert_export.selftest import SelfTestReport, forms, self_test
+from albert_export.selftest import SelfTestReport, forms, run, self_test
 from albert_export.selftest.controls import CONTROLS
 from albert_export.selftest.report import first_failure
 from albert_export.targets import TARGETS, Target
@@ -75,20 +75,24 @@ def test_a_comparator_that_refuses_everything_fails(
     assert not report.ok
 
 
-def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, checkpoint_of: MakeCheckpoint) -> None:
+def test_what_is_not_installed_is_an_error_unless_it_is_skipped(
+    monkeypatch: pytest.MonkeyPatch, checkpoint_of: MakeCheckpoint
+) -> None:
     def lacking(target: Target, **_: Any) -> None:
         if target.name != "onnx":
             raise MissingDependencyError("tensorflow", needed_for=target.title, extra="tensorflow")
 
-    monkeypatch.setattr(forms, "check_needs", lacking)
-    monkeypatch.setattr("albert_export.selftest.run.CONTROLS", CONTROLS[:1])
-    report = self_test(model=checkpoint_of(QA), task="qa", targets=["onnx", "tflite"])
+    monkeypatch.setattr(run, "check_needs", lacking)
+    monkeypatch.setattr(run, "CONTROLS", CONTROLS[:1])
+    with pytest.raises(MissingDependencyError, match="tensorflow"):
+        self_test(model=checkpoint_of(QA), task="qa", targets=["onnx", "tflite"])
+    report = self_test(model=checkpoint_of(QA), task="qa", targets=["onnx", "tflite"], skip=["tflite"])
     assert [(trial.target, trial.verdict) for trial in report.trials] == [
         ("onnx", "passes"),
         ("onnx", "caught"),
         ("tflite", "not tested"),
     ]
-    assert "tensorflow" in report.summary_table()
+    assert "tflite is to be skipped" in report.summary_table()
     assert report.ok
 
 
@@ -126,6 +130,8 @@ def test_what_cannot_be_asked_for(bundle_of: MakeBundle, checkpoint_of: MakeChec
         self_test(bundle_of(QA), model=checkpoint_of(QA), task="qa")
     with pytest.raises(BundleError, match="artifact of its targets"):
         self_test(bundle_of(QA), model=checkpoint_of(QA), targets=["tflite"])
+    with pytest.raises(BundleError, match="nothing but onnx, which is to be skipped"):
+        self_test(bundle_of(QA), model=checkpoint_of(QA), skip=["onnx"])
 
 
 def test_the_first_figure_that_fails_is_told(
