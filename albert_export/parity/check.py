@@ -213,6 +213,7 @@ def check_parity(
         quick=quick,
         left_out=(*run.left_out, *_unmeasured(quick and data is None, checkpoint, opened)),
         skipped=skipped_artifacts(opened, artifacts, skip),
+        skip=tuple(get_target(name).name for name in skip),
     )
 
 

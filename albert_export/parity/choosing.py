@@ -81,7 +81,6 @@ def skipped_artifacts(bundle: Bundle, checked: Sequence[Artifact], skip: Sequenc
             artifact.file,
             artifact.target,
             f"{artifact.target} is to be skipped" if artifact.target in left else "other targets were asked for",
-            by_skip=artifact.target in left,
         )
         for artifact in bundle.manifest.artifacts
         if artifact.file not in files

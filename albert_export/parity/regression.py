@@ -141,8 +141,7 @@ def read_old_report(path: str | os.PathLike[str]) -> OldReport:
             fix="make it again with this release",
         )
     try:
-        _figures(fields)
-        _ = fields["source"]["sha256"], fields["seed"], dict(fields["environment"])
+        _check_fields(fields)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             "an older report must have the fields of one", received=f"{path}: {type(error).__name__} {error}", fix=_FIX
@@ -154,32 +153,108 @@ def compare_reports(old: OldReport, report: ParityReport) -> ReportComparison:
     """Return what got worse.
 
     Raises:
-        InputError: The older report is of something else.
+        InputError: The older report is of something else, or of another runtime or device.
     """
     old.check_subject(task=report.task, sha256=report.source.sha256, seed=report.seed, quick=report.quick)
-    before, after = _figures(old.fields), _figures(report.to_dict())
-    skipped = {each.file: each.reason for each in report.skipped}
-    compared = 0
-    worse: list[Worse] = []
-    notes: list[str] = []
-    for file, figures in before.items():
-        if file in skipped:
-            notes.append(f"{file} was checked before, and not now: {skipped[file]}")
+    now = report.to_dict()
+    found = _Found(report)
+    artifacts = {each["file"]: each for each in now["artifacts"]}
+    same_data = _sha256(old.fields.get("data")) == _sha256(now["data"])
+    for each in old.fields["artifacts"]:
+        if each["file"] not in artifacts:
+            found.gone(each["file"], each["target"])
             continue
-        if file not in after:
-            worse.append(Worse(file, "the artifact", "checked", "not in the bundle", "to be in it"))
-            continue
-        for what, figure in figures.items():
-            if what not in after[file]:
-                notes.append(f"{file}: {what} was measured before, and not now")
+        new = artifacts[each["file"]]
+        _check_place(old.name, each, new)
+        before, after = dict(_of_artifact(each)), dict(_of_artifact(new))
+        if not same_data and each["metrics"] and new["metrics"]:
+            before, after = _without_metrics(before), _without_metrics(after)
+            found.notes.append(f"{each['file']}: the metrics are of other data than before, and not compared")
+        found.compare(each["file"], before, after)
+    eager = {name: _of_eager(each) for name, each in _eager(now).items()}
+    for name, each in _eager(old.fields).items():
+        if name in eager:
+            found.compare(name, _of_eager(each), eager[name])
+        else:  # it is looked at for the sake of artifacts, which are told themselves
+            found.notes.append(f"{name} was looked at before, and not now: nothing that is checked was traced from it")
+    known = {*(each["file"] for each in old.fields["artifacts"]), *_eager(old.fields)}
+    found.notes += [f"{name} is new" for name in (*artifacts, *eager) if name not in known]
+    return ReportComparison(old.name, old.fields["environment"], found.compared, tuple(found.worse), tuple(found.notes))
+
+
+class _Found:
+    """What a comparison has found so far.
+
+    Attributes:
+        compared: How many figures were compared.
+        worse: What got worse.
+        notes: What could not be compared, and why.
+    """
+
+    def __init__(self, report: ParityReport) -> None:
+        self._report = report
+        self.compared = 0
+        self.worse: list[Worse] = []
+        self.notes: list[str] = []
+
+    def gone(self, file: str, target: str) -> None:
+        """Take in an artifact that was checked before and is not now: nobody may lose one unsaid."""
+        if target in self._report.skip:
+            self.notes.append(f"{file} was checked before, and not now: {target} is to be skipped")
+            return
+        reason = next((each.reason for each in self._report.skipped if each.file == file), None)
+        new = "not in the bundle" if reason is None else f"not checked: {reason}"
+        self.worse.append(Worse(file, "the artifact", "checked", new, f"to be checked, or skipped by --skip {target}"))
+
+    def compare(self, file: str, before: Mapping[str, _Figure], after: Mapping[str, _Figure]) -> None:
+        """Compare the figures of one artifact, or of an eager model."""
+        for what, figure in before.items():
+            if what not in after:
+                self._vanished(file, what, figure)
                 continue
-            compared += 1
-            found = figure.against(after[file][what])
+            self.compared += 1
+            found = figure.against(after[what])
             if found is not None:
-                worse.append(Worse(file, what, *found))
-        notes += [f"{file}: {what} is new" for what in after[file] if what not in figures]
-    notes += [f"{file} is new" for file in after if file not in before]
-    return ReportComparison(old.name, old.fields["environment"], compared, tuple(worse), tuple(notes))
+                self.worse.append(Worse(file, what, *found))
+        self.notes += [f"{file}: {what} is new" for what in after if what not in before]
+
+    def _vanished(self, file: str, what: str, figure: _Figure) -> None:
+        data_left_out = figure.of_data and self._report.quick and self._report.data is None
+        if figure.kind is _MEMORY or data_left_out:
+            self.notes.append(f"{file}: {what} was measured before, and not now")
+        else:  # a case, check or metric that is no longer looked at cannot miss
+            old = figure.kind.shown(figure.value)
+            self.worse.append(Worse(file, what, old, "not looked at any more", "to be looked at"))
+
+
+def _sha256(data: Mapping[str, Any] | None) -> Any:
+    return None if data is None else data["sha256"]
+
+
+def _without_metrics(figures: Mapping[str, _Figure]) -> dict[str, _Figure]:
+    return {what: figure for what, figure in figures.items() if not figure.of_data}
+
+
+def _check_place(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Check that an artifact ran on the same device and in the same runtime: elsewhere all figures are others.
+
+    Raises:
+        InputError: It did not.
+    """
+    there, here = _place(old), _place(new)
+    if there != here:
+        raise InputError(
+            f"an older report must have {new['file']} in the same runtime and on the same device: {here}",
+            received=f"{name}: {there}",
+            fix="give a report of the same --runtime and --device",
+        )
+
+
+def _place(artifact: Mapping[str, Any]) -> str:
+    runtime = artifact["runtime"]
+    packages = " and ".join(runtime.get("versions", {})) or "its own runtime"
+    computes_in = f" in {runtime['computes_in']}" if runtime.get("computes_in") else ""
+    return f"{packages}{computes_in} on {artifact['device']}"
 
 
 def _cases(quick: bool) -> str:
@@ -203,11 +278,12 @@ class _Kind:
 
 @dataclass(frozen=True)
 class _Figure:
-    """A number of a report; what its slack is depends on the kind."""
+    """A number of a report; what its slack is depends on the kind. That of a metric is ``of_data``."""
 
     kind: _Kind
     value: float
     slack: float = 0.0
+    of_data: bool = False
 
     def against(self, new: _Figure) -> tuple[str, str, str] | None:
         """Return the old figure, the new one, which is worse, and the worst that passes, in words; None if none is."""
@@ -230,12 +306,26 @@ _SIZE = _Kind(lambda old, _: old * (1 + SIZE_SHARE), human_size)
 _MEMORY = _Kind(lambda old, _: max(old * (1 + MEMORY_SHARE), old + MEMORY_BYTES), human_size)
 
 
-def _figures(fields: Mapping[str, Any]) -> dict[str, dict[str, _Figure]]:
-    """Return the figures of a report in its JSON form: file -> what it is -> figure."""
-    found = {each["file"]: dict(_of_artifact(each)) for each in fields["artifacts"]}
-    for each in fields["eager"]:
-        found[f"the eager {each['framework']} model"] = {"verdict": _Figure(_VERDICT, float(not each["ok"]))}
-    return found
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    """Read everything that a comparison reads.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: Something is not there, or of another kind.
+    """
+    for each in fields["artifacts"]:
+        dict(_of_artifact(each))
+        _ = each["file"], each["target"], _place(each)
+    for each in _eager(fields).values():
+        _of_eager(each)
+    _ = fields["source"]["sha256"], fields["seed"], dict(fields["environment"]), _sha256(fields.get("data"))
+
+
+def _eager(fields: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {f"the eager {each['framework']} model": each for each in fields["eager"]}
+
+
+def _of_eager(fields: Mapping[str, Any]) -> dict[str, _Figure]:
+    return {"verdict": _Figure(_VERDICT, float(not fields["ok"]))}
 
 
 def _of_artifact(fields: Mapping[str, Any]) -> Iterator[tuple[str, _Figure]]:
@@ -259,8 +349,8 @@ def _of_artifact(fields: Mapping[str, Any]) -> Iterator[tuple[str, _Figure]]:
         if output["decisions"]:
             yield f"flipped decisions of {name}", _Figure(_FLIPS, output["flips"], output["decisions"])
     for metric in fields["metrics"]:
-        yield f"verdict on {metric['metric']}", _Figure(_VERDICT, float(not metric["ok"]))
-        yield metric["metric"], _Figure(_DROP, float(metric["drop"]))
+        yield f"verdict on {metric['metric']}", _Figure(_VERDICT, float(not metric["ok"]), of_data=True)
+        yield metric["metric"], _Figure(_DROP, float(metric["drop"]), of_data=True)
     if fields.get("size"):
         yield "size", _Figure(_SIZE, fields["size"])
     if fields.get("memory"):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: 1, since 2026-11-22.
 #: 2, since 2026-11-28: ``quick``, ``left_out``, ``skipped`` and ``comparison`` of the report; ``size``, ``memory``,
 #: ``flipped`` and ``depth`` of an artifact; ``histogram`` of an output.
-#: 3, since 2026-11-28: ``reference`` and ``unrounded`` of an artifact; ``by_skip`` of a skipped one.
+#: 3, since 2026-11-28: ``skip`` of the report; ``reference`` and ``unrounded`` of an artifact.
 SCHEMA_VERSION = 3
 
 
@@ -203,16 +203,11 @@ class DepthPoint:
 
 @dataclass(frozen=True)
 class Skipped:
-    """An artifact that was not checked: its main file, its target, and why.
-
-    Attributes:
-        by_skip: Whether ``skip`` named its target, and not only ``targets`` others: then an older report may have it.
-    """
+    """An artifact that was not checked: its main file, its target, and why."""
 
     file: str
     target: str
     reason: str
-    by_skip: bool = False
 
 
 @dataclass(frozen=True)
@@ -350,6 +345,7 @@ class ParityReport:
         left_out: What such a run leaves out, in words.
         skipped: Artifacts of the bundle that nobody asked to check.
         comparison: What got worse than in an older report; None where there is none to compare with.
+        skip: Targets that were to be left out, whether the bundle holds them or not.
     """
 
     task: str
@@ -365,6 +361,7 @@ class ParityReport:
     left_out: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     comparison: ReportComparison | None = None
+    skip: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -424,6 +421,7 @@ class ParityReport:
             "environment": dict(self.environment),
             "quick": self.quick,
             "left_out": list(self.left_out),
+            "skip": list(self.skip),
             "skipped": [dataclasses.asdict(each) for each in self.skipped],
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
             "eager": eager,

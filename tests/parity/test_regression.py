@@ -11,7 +11,8 @@ import pytest
 
 from albert_export.errors import InputError
 from albert_export.parity import ParityReport, compare_reports, read_old_report
-from albert_export.parity.report import ArtifactResult, CheckResult, Skipped
+from albert_export.parity.metrics import MetricResult
+from albert_export.parity.report import ArtifactResult, CheckResult, DataUsed, EagerResult, Skipped
 from tests.parity.samples import artifact, output, passing, report
 
 ONNX = "onnx/model.onnx"
@@ -90,13 +91,81 @@ def test_what_passed_and_now_misses_is_named(written: Any) -> None:
 
 def test_an_artifact_that_is_gone_is_worse_unless_it_is_skipped(written: Any) -> None:
     old = read_old_report(written(passing()))
-    left = passing().artifacts[1:]
-    (gone,) = compare_reports(old, dataclasses.replace(passing(), artifacts=left)).worse
+    left = dataclasses.replace(passing(), artifacts=passing().artifacts[1:])
+    (gone,) = compare_reports(old, left).worse
     assert (gone.artifact, gone.new) == (ONNX, "not in the bundle")
-    skipped = (Skipped(ONNX, "onnx", "onnx is to be skipped"),)
-    comparison = compare_reports(old, dataclasses.replace(passing(), artifacts=left, skipped=skipped))
+    other = dataclasses.replace(left, skipped=(Skipped(ONNX, "onnx", "other targets were asked for"),))
+    (unchecked,) = compare_reports(old, other).worse
+    assert (unchecked.new, unchecked.allowed) == (
+        "not checked: other targets were asked for",
+        "to be checked, or skipped by --skip onnx",
+    )
+    for skipped in ((), (Skipped(ONNX, "onnx", "onnx is to be skipped"),)):  # gone from the bundle, or still in it
+        comparison = compare_reports(old, dataclasses.replace(left, skipped=skipped, skip=("onnx",)))
+        assert comparison.ok
+        assert comparison.notes == (f"{ONNX} was checked before, and not now: onnx is to be skipped",)
+
+
+def test_an_eager_model_that_nothing_is_traced_from_any_more_is_a_note(written: Any) -> None:
+    """As where the one TFLite artifact is skipped: the report has no table of TensorFlow's own model then."""
+    old = read_old_report(written(passing()))
+    left = [each for each in passing().artifacts if each.target != "tflite"]
+    now = dataclasses.replace(passing(), artifacts=tuple(left), eager=(), skip=("tflite",))
+    comparison = compare_reports(old, now)
+    assert comparison.ok, comparison.worse
+    assert any(note.startswith("the eager tensorflow model was looked at before") for note in comparison.notes)
+    missed = EagerResult("tensorflow", (output("start_logits", error=1.0),))
+    (worse,) = compare_reports(old, dataclasses.replace(passing(), eager=(missed,))).worse
+    assert (worse.artifact, worse.new) == ("the eager tensorflow model", "a miss")
+
+
+def test_a_case_check_or_metric_that_is_not_looked_at_any_more_is_worse(written: Any) -> None:
+    metric = MetricResult("F1", 90.0, 90.0, 0.0, 0.5)
+    before = artifact(ONNX, "fp32", 1e-6, metrics=(metric,))
+    assert worse(written, before, before) == []
+    for fields, gone in (
+        ({"cases": before.cases[1:], "by_case": before.by_case[2:]}, ["case text"]),
+        ({"checks": before.checks[1:]}, ["check finite"]),
+        ({"metrics": ()}, ["verdict on F1", "F1"]),
+    ):
+        assert worse(written, before, dataclasses.replace(before, **fields)) == gone
+
+
+def test_the_metrics_that_a_short_run_leaves_out_are_a_note(written: Any) -> None:
+    before = artifact(ONNX, "fp32", 1e-6, metrics=(MetricResult("F1", 90.0, 90.0, 0.0, 0.5),))
+    data = DataUsed("dev.jsonl", "cd" * 32, 400)
+    old = read_old_report(written(report(before, data=data, quick=True)))
+    comparison = compare_reports(old, report(dataclasses.replace(before, metrics=()), quick=True))
     assert comparison.ok
-    assert comparison.notes == (f"{ONNX} was checked before, and not now: onnx is to be skipped",)
+    assert f"{ONNX}: F1 was measured before, and not now" in comparison.notes
+
+
+def test_metrics_on_other_data_are_not_compared(written: Any) -> None:
+    def measured(sha256: str, drop: float) -> ParityReport:
+        made = artifact(ONNX, "fp32", 1e-6, metrics=(MetricResult("F1", 90.0, 90.0 - drop, drop, 5.0),))
+        return report(made, data=DataUsed("dev.jsonl", sha256, 400))
+
+    old = read_old_report(written(measured("cd" * 32, 0.0)))
+    assert [each.what for each in compare_reports(old, measured("cd" * 32, 2.0)).worse] == ["F1"]
+    other = compare_reports(old, measured("ef" * 32, 2.0))
+    assert other.ok
+    assert other.notes == (f"{ONNX}: the metrics are of other data than before, and not compared",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"device": "cuda"}, "onnxruntime on cuda; received old.json: onnxruntime on cpu"),
+        ({"runtime": {"versions": {"openvino": "2026.4"}, "computes_in": "bf16"}}, "openvino in bf16 on cpu; received"),
+    ],
+)
+def test_another_runtime_or_device_is_refused(written: Any, changes: dict[str, Any], told: str) -> None:
+    before = artifact(ONNX, "fp32", 1e-6, runtime={"versions": {"onnxruntime": "1.32.0"}})
+    old = read_old_report(written(report(before)))
+    newer = dataclasses.replace(before, runtime={"versions": {"onnxruntime": "1.33.0"}})
+    assert compare_reports(old, report(newer)).ok, "another version of it is compared"
+    with pytest.raises(InputError, match=told):
+        compare_reports(old, report(dataclasses.replace(before, **changes)))
 
 
 def test_memory_that_is_not_measured_any_more_is_told(written: Any) -> None:
@@ -108,10 +177,10 @@ def test_memory_that_is_not_measured_any_more_is_told(written: Any) -> None:
 
 def test_a_report_of_the_first_version_is_read(written: Any) -> None:
     fields = passing().to_dict()
-    for name in ("quick", "left_out", "skipped", "comparison"):
+    for name in ("quick", "left_out", "skip", "skipped", "comparison"):
         del fields[name]
     for each in fields["artifacts"]:
-        for name in ("size", "memory", "flipped", "depth"):
+        for name in ("size", "memory", "flipped", "depth", "reference", "unrounded"):
             del each[name]
         for figures in each["outputs"]:
             del figures["histogram"]
