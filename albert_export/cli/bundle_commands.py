@@ -21,6 +21,7 @@ from albert_export.cli.options import (
     task_names,
 )
 from albert_export.cli.output import print_json, progress
+from albert_export.cli.parity_outcome import Outcome, ReportPlace
 from albert_export.cli.self_test import check_use, run_self_test
 from albert_export.errors import InputError, UnknownNameError
 from albert_export.targets import FRAMEWORKS, TARGETS
@@ -205,6 +206,7 @@ def parity_command(
     from albert_export.bundle import Bundle
     from albert_export.parity import check_parity, compare_reports, read_old_report, record_parity, write_reports
     from albert_export.parity.depth_plot import check_plot, draw
+    from albert_export.parity.forms import FOLDER
 
     chosen = names_in(targets) if targets != "all" else "all"
     check_use(ctx, asked=as_self_test)
@@ -224,55 +226,59 @@ def parity_command(
         )
     if report_dir is not None:
         forms = forms or REPORT_FORMS
-    opened = Bundle.open(bundle)
-    old = None if compare is None else read_old_report(compare)
-    if old is not None:  # before anything takes time
-        old.check_subject(task=opened.task.name, sha256=opened.manifest.source.sha256, seed=seed, quick=quick)
+    place = ReportPlace(report_dir or bundle, FOLDER if report_dir is None else "", forms)
     say = progress(quiet)
-    # Memory is that of each target's own runtime.
-    reported = (bool(forms) or old is not None) and runtime is None
-    report = check_parity(
-        opened,
-        model=model,
-        targets=chosen,
-        skip=names_in(skip),
-        quick=quick,
-        frameworks=names_in(frameworks),
-        revision=revision,
-        cache_dir=cache_dir,
-        local_files_only=local_files_only,
-        data=data,
-        max_drop=max_drop,
-        explain=explain or plot is not None,
-        depth="html" in forms and not quick,
-        device=device,
-        seed=seed,
-        progress=say,
-        runtime=runtime,
-    )
-    if memory or (memory is None and reported and not quick):
-        files = [artifact.file for artifact in report.artifacts]
-        report = with_memory(report, measure_memory(opened, files, device=device, progress=say))
-    elif quick and reported:
-        report = replace(report, left_out=(*report.left_out, "memory"))
-    if old is not None:
-        report = replace(report, comparison=compare_reports(old, report))
+    with place.none_left_of_earlier():
+        opened = Bundle.open(bundle)
+        old = None if compare is None else read_old_report(compare)
+        if old is not None:  # before anything takes time
+            old.check_subject(task=opened.task.name, sha256=opened.manifest.source.sha256, seed=seed, quick=quick)
+        # Memory is that of each target's own runtime.
+        reported = (bool(forms) or old is not None) and runtime is None
+        report = check_parity(
+            opened,
+            model=model,
+            targets=chosen,
+            skip=names_in(skip),
+            quick=quick,
+            frameworks=names_in(frameworks),
+            revision=revision,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            data=data,
+            max_drop=max_drop,
+            explain=explain or plot is not None,
+            depth="html" in forms and not quick,
+            device=device,
+            seed=seed,
+            progress=say,
+            runtime=runtime,
+        )
+        outcome = Outcome(report)
+        if memory or (memory is None and reported and not quick):
+            files = [artifact.file for artifact in report.artifacts]
+            outcome.refine(
+                lambda report: with_memory(report, measure_memory(opened, files, device=device, progress=say))
+            )
+        elif quick and reported:
+            outcome.refine(lambda report: replace(report, left_out=(*report.left_out, "memory")))
+        if old is not None:
+            outcome.refine(lambda report: replace(report, comparison=compare_reports(old, report)))
     if as_json:
-        print_json(report.to_dict())
+        print_json(outcome.report.to_dict())
     else:
-        click.echo(report.summary_table())
-    if plot is not None:
-        draw(report, plot)
+        click.echo(outcome.report.summary_table())
     if report_dir is not None:
-        write_reports(report, report_dir, forms, folder="")
-    # Last, so that a bundle that cannot be written does not cost the result.
+        outcome.leave(lambda report: write_reports(report, report_dir, forms, folder=""))
     within = forms if report_dir is None else ()
     # A short run, or one elsewhere, must not take the place of a full one.
     if record or (record is None and runtime is None and not quick):
-        record_parity(opened, report, forms=within)
+        outcome.leave(lambda report: record_parity(opened, report, forms=within))
     elif within:
-        write_reports(report, bundle, within)
-    ctx.exit(0 if report.ok else 1)
+        outcome.leave(lambda report: write_reports(report, bundle, within))
+    if plot is not None:
+        outcome.leave(lambda report: draw(report, plot))
+    ctx.exit(outcome.exit_code())
 
 
 def _report_forms(text: str) -> tuple[str, ...]:

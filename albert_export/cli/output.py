@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from albert_export._text import table
+from albert_export.errors import AlbertExportError
 
 #: Entries of a long list that are shown to a person; --json has them all.
 _SHOWN = 4
@@ -54,6 +55,13 @@ def _cell(value: Any) -> str:
         shown = ", ".join(map(_cell, value[:_SHOWN]))
         return f"[{shown}]" if len(value) <= _SHOWN else f"[{shown}, … {len(value)} in all]"
     return " ".join(str(value).split())
+
+
+def error_text(error: Exception) -> str:
+    """Return in one line what a user is told of an error of ours or of the system."""
+    if isinstance(error, OSError) and not isinstance(error, AlbertExportError):
+        return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    return str(error)
 
 
 def progress(quiet: bool) -> Callable[[str], None] | None:

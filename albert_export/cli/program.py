@@ -33,6 +33,7 @@ from albert_export.cli.export_command import EXPORT_COMMANDS
 from albert_export.cli.layout_command import layout_command
 from albert_export.cli.machine_commands import completion_command, doctor_command, targets_command, tasks_command
 from albert_export.cli.options import Command, Group
+from albert_export.cli.output import error_text
 from albert_export.cli.run_command import run_command
 from albert_export.errors import AlbertExportError
 
@@ -97,7 +98,7 @@ class Program(Group):
         except OSError as error:
             if debug:
                 traceback.print_exc()
-            _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", EXIT_USER)
+            _fail(error_text(error), EXIT_USER)
         except AlbertExportError as error:
             if debug:
                 traceback.print_exc()

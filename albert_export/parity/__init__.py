@@ -1,7 +1,7 @@
 """Parity: does an artifact compute what the eager model computes, and if not, where does it first diverge?"""
 
 from albert_export.parity.check import check_parity
-from albert_export.parity.forms import FORMS, REPORT_FILES, write_reports
+from albert_export.parity.forms import FORMS, REPORT_FILES, write_reports, write_unchecked
 from albert_export.parity.record import record_parity
 from albert_export.parity.regression import compare_reports, read_old_report
 from albert_export.parity.report import ParityReport
@@ -15,4 +15,5 @@ __all__ = [
     "read_old_report",
     "record_parity",
     "write_reports",
+    "write_unchecked",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from albert_export.errors import BundleError, UnknownNameError
+from albert_export.parity.junit_report import junit_error
 from albert_export.parity.report import ParityReport
 
 #: Name of a form -> the name of its file, and what writes it.
@@ -43,27 +45,62 @@ def write_reports(
 
     Raises:
         UnknownNameError: No such form; nothing is written.
-        BundleError: A file cannot be written; what stood in its place still does.
+        BundleError: A file cannot be written. The other forms are, and what stood in its place, of an earlier run, is
+            removed where it can be.
     """
     forms = tuple(forms)
     for form in forms:
         if form not in FORMS:
             raise UnknownNameError("form of a report", form, tuple(FORMS))
     texts = [(FORMS[form][0], FORMS[form][1](report)) for form in forms]
-    written = []
+    written, failed = [], []
     for name, text in texts:
         path = Path(directory, folder, name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, text)
         except OSError as error:
-            raise BundleError(
-                "a parity report must be written where there is room for it",
-                received=f"{path}: {error.strerror}",
-                fix="choose another directory",
-            ) from error
-        written.append(path)
+            _remove(path)
+            failed.append((path, error))
+        else:
+            written.append(path)
+    if failed:
+        path, error = failed[0]
+        raise BundleError(
+            "a parity report must be written where there is room for it",
+            received=f"{path}: {error.strerror}",
+            fix="choose another directory",
+        ) from error
     return tuple(written)
+
+
+def write_unchecked(
+    told: str, directory: str | os.PathLike[str], forms: Iterable[str], *, folder: str = FOLDER
+) -> None:
+    """Put in the place of reports of an earlier run that nothing could be checked.
+
+    JUnit says so in a test with an error; the other forms, which have no way to, are removed.
+
+    Args:
+        told: Why, in a line.
+        directory: As for :func:`write_reports`.
+        forms: Likewise.
+        folder: Likewise.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    for form in forms:
+        path = Path(directory, folder, FORMS[form][0])
+        _remove(path)
+        if form == "junit":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, junit_error(told))
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _replace(path: Path, text: str) -> None:

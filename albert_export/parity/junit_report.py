@@ -52,6 +52,21 @@ def junit(report: ParityReport) -> str:
             _properties(suite, report)
         for test in tests:
             _add(suite, name, test)
+    return _document(root)
+
+
+def junit_error(told: str) -> str:
+    """Return a report of one test that could not be made: for a run in which nothing could be checked."""
+    root = ElementTree.Element("testsuites", {"name": "parity", "tests": "1", "failures": "0", "errors": "1"})
+    attributes = {"name": "parity", "tests": "1", "failures": "0", "errors": "1", "skipped": "0", "time": "0"}
+    suite = ElementTree.SubElement(root, "testsuite", attributes)
+    named = {"name": "parity could be checked", "classname": "parity", "time": "0"}
+    message = _clean({"message": told, "type": "NotChecked"})
+    ElementTree.SubElement(ElementTree.SubElement(suite, "testcase", named), "error", message).text = _writable(told)
+    return _document(root)
+
+
+def _document(root: ElementTree.Element) -> str:
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
