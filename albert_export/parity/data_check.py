@@ -10,7 +10,7 @@ from typing import Any
 from albert_export.errors import InputError
 from albert_export.parity.compare import RUN_FAILURES, Fault
 from albert_export.parity.data import Dataset
-from albert_export.parity.metrics import allowed_drop, compare, lost_items, score
+from albert_export.parity.metrics import allowed_drop, check_can_fall, compare, lost_items, score
 from albert_export.parity.oracle import Oracle
 from albert_export.parity.report import ArtifactResult, CheckResult
 from albert_export.parity.scoring import Scores
@@ -84,17 +84,17 @@ class DataCheck:
             length: Sequence length that an artifact fixes, or None.
 
         Raises:
-            InputError: As for :meth:`add`.
+            InputError: As for :meth:`add`, or a metric of the user's data is 0 before the export, and cannot fall.
         """
         if length not in self._before:
             progress = self._progress("the eager model")
             with self._oracle.runtime() as runtime:
                 try:
-                    self._before[length] = score(
-                        runtime, self._tokenizer, self._data, max_length=length, progress=progress
-                    )
+                    scores = score(runtime, self._tokenizer, self._data, max_length=length, progress=progress)
+                    check_can_fall(scores, self._data)
+                    self._before[length] = scores
                 except InputError as error:
-                    # Unasked, and the fixed length is too short for them: nobody made a mistake.
+                    # Unasked, and the fixed length is too short for them, say: nobody made a mistake.
                     if self._data.own or length is None:
                         raise
                     self._before[length] = error

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from albert_export.parity.data import Dataset
+from albert_export.errors import InputError
+from albert_export.parity.data import NO_DATA, Dataset
 from albert_export.parity.scorers import SCORERS
 from albert_export.parity.scoring import Scores
 from albert_export.runtimes import Runtime
@@ -84,6 +85,22 @@ def score(
     if max_length is not None:
         scorer.pipeline.max_length = max_length
     return scorer.score(progress)
+
+
+def check_can_fall(before: Scores, data: Dataset) -> None:
+    """Check that every metric of the eager model can fall: one of 0, as without a right answer, lets all pass.
+
+    Raises:
+        InputError: One is 0 (Spearman is, too, where all labels are the same, or there is one line): it proves nothing.
+    """
+    for figure in before.figures:
+        if (figure.points if figure.counted else round(figure.points, _DIGITS)) == 0:
+            raise InputError(
+                f"{figure.name} of the eager model must be other than 0 on data that an export is judged by: "
+                "from 0 it cannot fall",
+                received=f"{figure.value:.2f} on {len(data.items)} item(s) of {data.name}",
+                fix=f"give lines that the model answers rightly, with more than one label, or data {NO_DATA}",
+            )
 
 
 def compare(before: Scores, after: Scores, max_drop: float) -> tuple[MetricResult, ...]:

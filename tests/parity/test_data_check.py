@@ -129,6 +129,13 @@ def test_without_data_nothing_is_said_of_them(bundle_of: MakeBundle, opened: Che
     assert "task metrics" not in report.summary_table().lower() + report.to_markdown().lower()
 
 
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let metrics be 0 before export: models of random weights know no answer."""
+    monkeypatch.setattr(data_check, "check_can_fall", lambda *_: None)
+
+
+@pytest.mark.usefixtures("untrained")
 @pytest.mark.parametrize("task", [task.name for task in TASKS if task.name not in (QA, "token-classification")])
 def test_every_head_is_measured(
     task: str, bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path
@@ -168,6 +175,22 @@ def test_a_line_of_another_form_is_told_before_anything_is_compared(
     assert told.value.exit_code == 2
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_data_by_which_nothing_can_be_judged_are_refused(
+    count: int, bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one line, or of lines that are all as alike, there are no ranks to be lost."""
+    items = [{**ITEMS["feature-extraction"][number], "score": 3.0} for number in range(count)]
+    monkeypatch.setattr(_Run, "check", lambda *_: pytest.fail("compared"))
+    with pytest.raises(InputError, match="Spearman of the eager model must be other than 0") as told:
+        check_parity(
+            bundle_of("feature-extraction"),
+            model=checkpoint_of("feature-extraction"),
+            data=write_items(tmp_path / "alike.jsonl", items),
+        )
+    assert told.value.exit_code == 2
+
+
 @pytest.mark.parametrize("max_drop", [-0.1, 101, True, float("nan"), "0.5"])
 def test_an_allowed_drop_that_is_none(bundle_of: MakeBundle, max_drop: Any) -> None:
     with pytest.raises(InputError, match="max_drop must be a number of points from 0 to 100"):
@@ -180,6 +203,7 @@ def test_data_need_a_tokenizer(bundle_of: MakeBundle, checkpoint_of: MakeCheckpo
         check_parity(bundle_of(QA, options), model=checkpoint_of(QA, **options), data=answered)
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_fixed_length_is_measured_on_texts_cut_to_it(
     bundle_of: MakeBundle, opened: Checkpoint, tmp_path: Path
 ) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from albert_export.errors import InputError
 from albert_export.parity.data import Dataset, Item
-from albert_export.parity.metrics import MetricResult, allowed_drop, compare, lost_items
+from albert_export.parity.metrics import MetricResult, allowed_drop, check_can_fall, compare, lost_items
 from albert_export.parity.scoring import Figure, Scores
 
 
@@ -60,6 +61,25 @@ def test_perplexity_falls_as_the_probability_that_it_inverts() -> None:
     (result,) = compare(scores(before), scores(after), 0.5)
     assert (result.before, result.after, result.drop, result.ok) == (4.0, 5.0, 5.0, False)
     assert compare(scores(after), scores(before), 0.0)[0].ok
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        accuracy(0),
+        Figure("perplexity", 1e9, 1e-7, counted=False),
+        Figure("Spearman", 0.0, 0.0, counted=False),
+    ],
+)
+def test_a_metric_that_cannot_fall_judges_nothing(figure: Figure) -> None:
+    data = Dataset("mine.jsonl", "", (Item(1, {}),))
+    assert compare(scores(figure), scores(figure), 0.0)[0].ok, "so it would pass whatever the artifact answers"
+    with pytest.raises(
+        InputError, match=f"{figure.name} of the eager model .* on 1 item.* of mine.jsonl; fix: give lines"
+    ):
+        check_can_fall(scores(accuracy(150), figure), data)
+    for fine in (accuracy(1), Figure("Spearman", -12.0, -12.0, counted=False)):
+        check_can_fall(scores(fine), data)
 
 
 def test_the_items_that_got_worse_are_named() -> None:
