@@ -32,8 +32,8 @@ def measure_depth(
         In order; a layer that an operator spans is left out. Empty where the states cannot be read, or are of other
         shapes than the eager model's: what misses is told elsewhere.
     """
-    read = explain.READERS.get(result.target)
-    if read is None:
+    read = explain.reader_for(result, runtime)
+    if isinstance(read, str):
         return ()
     parts = [batch.inputs for batch, _ in batches(case, runtime.sizes.get("batch"))]
     try:

@@ -61,22 +61,40 @@ def explain_miss(
     """
     output, places, name = _first_miss(result)
     if output is None:
-        failed = next((check for check in result.checks if check.ok is False), None)
-        detail = f"no output misses, but {failed.name} does: {failed.detail}" if failed else "no output was compared"
-        return Divergence("unknown", "none", "none", detail), ()
-    case = next((case for case in cases if case.name == name), cases[0])
+        return Divergence("unknown", "none", "none", _other_miss(result)), ()
+    case = next((case for case in cases if case.name == name), None)
+    if case is None:
+        why = f"the run on {name} failed, of which no case of parity is part" if name else "it was never compared"
+        return Divergence("unknown", output, name or "none", why), ()
     look = _Look(bundle, result, runtime, oracle, case, output, places)
-    if result.target not in READERS:
-        return look.found("unknown", f"hidden states of {result.target} artifacts cannot be read"), ()
-    if isinstance(runtime, OpenVinoRuntime):  # another one would show states that may be right
-        return look.found("unknown", "hidden states cannot be read in OpenVINO"), ()
+    read = reader_for(result, runtime)
+    if isinstance(read, str):
+        return look.found("unknown", read), ()
     try:
-        states = look.read(READERS[result.target])
+        states = look.read(read)
     except AlbertExportError as error:
         return look.found("unknown", f"the hidden states cannot be read: {error}"), ()
     if not states:
         return look.found("unknown", "the artifact does not name its hidden states"), ()
     return look.at_states(states)
+
+
+def reader_for(result: ArtifactResult, runtime: Runtime) -> ReadStates | str:
+    """Return what reads the hidden states of an artifact as its runtime computes them, or why nothing can."""
+    if isinstance(runtime, OpenVinoRuntime):  # another one would show states that may be right
+        return "hidden states cannot be read in OpenVINO"
+    return READERS.get(result.target, f"hidden states of {result.target} artifacts cannot be read")
+
+
+def _other_miss(result: ArtifactResult) -> str:
+    """Return in words what misses where no output does."""
+    for check in result.checks:
+        if check.ok is False:
+            return f"no output misses, but {check.name} does: {check.detail}"
+    for metric in result.metrics:
+        if not metric.ok:
+            return f"no output misses, but a metric does: {metric.told()}"
+    return "no output was compared"
 
 
 class _Look:
@@ -195,11 +213,17 @@ class _Look:
 
 
 def _first_miss(result: ArtifactResult) -> tuple[str | None, str, str]:
-    """Return the first output, in the order of the task, that misses; at which places, and in which case."""
+    """Return the first output, in the order of the task, that misses; at which places, and in which case.
+
+    A run that failed on the data comes last: there is nothing in it to look at, as there is in a case.
+    """
+    cases = {case.name for case in result.cases}
     for output in result.outputs:
-        fault = next((fault for fault in result.faults if fault.output in (output.output, None)), None)
-        if fault is not None:
-            return output.output, "real", fault.case
+        own = [fault for fault in result.faults if fault.output in (output.output, None) and fault.case in cases]
+        if own:
+            return output.output, "real", own[0].case
         if not output.ok:
             return output.output, output.places, output.worst_case
+    if result.faults:
+        return "none", "real", result.faults[0].case
     return None, "real", ""

@@ -96,6 +96,40 @@ def test_a_drop_is_a_miss_by_itself_and_told_in_one_line(
     assert check_spoiled(monkeypatch, bundle_of(QA), opened, same, data=answered).ok
 
 
+def test_a_miss_of_a_metric_alone_is_explained_as_one(
+    monkeypatch: pytest.MonkeyPatch, lenient: None, bundle_of: MakeBundle, opened: Checkpoint, answered: Path
+) -> None:
+    report = check_spoiled(monkeypatch, bundle_of(QA), opened, turned, data=answered, explain=True)
+    found = report.artifacts[0].divergence
+    assert found is not None
+    assert (found.place, found.output) == ("unknown", "none")
+    assert found.detail.startswith("no output misses, but a metric does: exact match 100.00 before")
+
+
+def test_a_run_that_fails_on_the_data_alone_is_not_looked_for_in_a_case(
+    monkeypatch: pytest.MonkeyPatch, bundle_of: MakeBundle, opened: Checkpoint, answered: Path
+) -> None:
+    lengths: set[int] = set()
+
+    def fails(inputs: Arrays, outputs: Arrays) -> Arrays:
+        if inputs["input_ids"].shape[1] not in lengths:
+            raise BundleError("reshape failed")
+        return outputs
+
+    def learns(inputs: Arrays, outputs: Arrays) -> Arrays:
+        lengths.add(inputs["input_ids"].shape[1])
+        return outputs
+
+    assert check_spoiled(monkeypatch, bundle_of(QA), opened, learns).ok
+    report = check_spoiled(monkeypatch, bundle_of(QA), opened, fails, data=answered, explain=True)
+    (artifact,) = report.artifacts
+    assert all(output.ok for output in artifact.outputs)
+    found = artifact.divergence
+    assert found is not None
+    assert (found.place, found.case) == ("unknown", "own.jsonl.gz")
+    assert found.detail.startswith("the run on own.jsonl.gz failed")
+
+
 def test_every_form_of_the_report_has_the_metrics(
     monkeypatch: pytest.MonkeyPatch, lenient: None, bundle_of: MakeBundle, opened: Checkpoint, answered: Path
 ) -> None:

@@ -265,6 +265,18 @@ def test_a_miss_of_a_check_alone_is_said_to_be_one(
     assert "row alone" in found.detail
 
 
+def test_states_of_another_runtime_are_not_shown_for_those_of_openvino(
+    bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint
+) -> None:
+    pytest.importorskip("openvino")
+    own, other = (
+        check_parity(bundle_of(QA), model=checkpoint_of(QA), quick=True, depth=True, runtime=runtime).artifacts[0]
+        for runtime in (None, "openvino")
+    )
+    assert [point.layer for point in own.depth] == [0, 1, 2, 3, 4]
+    assert other.depth == ()
+
+
 def test_an_artifact_without_named_states_says_so(
     bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path
 ) -> None:
