@@ -35,6 +35,8 @@ _PADDED_LENGTH = 24
 QUICK_CASES = ("text", "one-token", "padding")
 #: A pair needs [CLS], two [SEP] and a few pieces of either text.
 _LEAST_TEXT_TOKENS = 8
+#: Part of a row that is padding where the texts would fill all rows.
+_SHARE_OF_PADDING = 4
 #: Up to this fixed length every kind of padding gets a row; above, a row costs more than it tells.
 _LONG = 128
 
@@ -120,12 +122,25 @@ class _Rows:
             rows.append(_Row(ids.tolist(), self._types([0] * start + [1] * (length - start))))
         return rows
 
-    def text(self, name: str, pairs: Sequence[tuple[str, str]], longest: int) -> list[_Row]:
-        """Return tokenised pairs; random ids of the lengths of text where there is no tokenizer.
+    def text(self, name: str, pairs: Sequence[tuple[str, str]], longest: int, length: int | None = None) -> list[_Row]:
+        """Return tokenised pairs, at least one of which leaves room for padding.
+
+        Args:
+            name: Seeds the random ids that take the place of text where there is no tokenizer.
+            pairs: The texts.
+            longest: Tokens that a pair is cut to.
+            length: Length that the rows are to be filled up to; by default that of the longest.
 
         Raises:
             InputError: The tokenizer gives an id that the model has no embedding for.
         """
+        rows = self._text(name, pairs, longest)
+        filled = length or max(len(row.ids) for row in rows)
+        if all(len(row.ids) == filled for row in rows):
+            rows[-1:] = self._text(name, pairs[-1:], longest - max(1, longest // _SHARE_OF_PADDING))
+        return rows
+
+    def _text(self, name: str, pairs: Sequence[tuple[str, str]], longest: int) -> list[_Row]:
         if self._tokenizer is None:
             return self.random(name, [max(2, longest - 3 * index) for index in range(len(pairs))])
         rows = []
@@ -205,8 +220,8 @@ def _dynamic_cases(build: _Builder, rows: _Rows, longest: int, traced: Mapping[s
 
 def _fixed_cases(build: _Builder, rows: _Rows, length: int) -> None:
     if length >= _LEAST_TEXT_TOKENS:
-        build.add("text", rows.text("text", PAIRS[:2], length), padding="right", choices=1, length=length)
-        left = rows.text("text-left-padded", PAIRS[2:3], length)
+        build.add("text", rows.text("text", PAIRS[:2], length, length), padding="right", choices=1, length=length)
+        left = rows.text("text-left-padded", PAIRS[2:3], length, length)
         build.add("text-left-padded", left, padding="left", choices=1, length=length)
     build.add("full-length", rows.random("full-length", [length]), padding="none", choices=1)
     _padding_case(build, rows, length, every_kind=length <= _LONG)

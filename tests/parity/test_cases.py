@@ -11,6 +11,7 @@ from albert_export.builtin import builtin_directory
 from albert_export.config import AlbertConfig
 from albert_export.errors import InputError
 from albert_export.parity.cases import Case, build_cases
+from albert_export.parity.checks import choose_case
 from albert_export.parity.texts import PAIRS
 from albert_export.tasks import get_task
 from albert_export.tokenization import load_tokenizer
@@ -78,6 +79,33 @@ def test_text_is_padded_on_the_side_the_case_names(tokenizer: Any) -> None:
     assert (left[:, 0] == 0).any()
     hidden = named(cases, "text").inputs["input_ids"][right == 0]
     assert set(hidden.tolist()) == {tokenizer.pad_token_id}
+
+
+@pytest.mark.parametrize("with_tokenizer", [True, False])
+@pytest.mark.parametrize("length", [8, 12, 20, 32, 36, 128])
+def test_text_of_a_fixed_length_is_padded_too(tokenizer: Any, length: int, with_tokenizer: bool) -> None:
+    """The built-in texts fill the shorter of these lengths: one is cut, so that there is padding to be told apart."""
+    sizes = {**DYNAMIC, "sequence": length}
+    cases = build_cases(QA, config(), sizes=sizes, tokenizer=tokenizer if with_tokenizer else None)
+    for case in cases:
+        mask = case.inputs["attention_mask"]
+        if case.padding == "right":
+            assert (mask[:, -1] == 0).any()
+            assert (np.diff(mask, axis=1) <= 0).all()
+        if case.padding == "left":
+            assert (mask[:, 0] == 0).any()
+            assert (np.diff(mask, axis=1) >= 0).all()
+    if with_tokenizer:
+        ids = named(cases, "text").inputs["input_ids"][named(cases, "text").inputs["attention_mask"] == 1]
+        assert (ids == tokenizer.sep_token_id).sum() == 4, "what is cut off is text, and not the end of a text"
+    assert choose_case(cases).padding == "right"
+
+
+@pytest.mark.parametrize("longest", [8, 16, 30])
+def test_text_is_padded_in_a_model_of_few_positions(tokenizer: Any, longest: int) -> None:
+    cases = build_cases(QA, config(max_position_embeddings=longest), sizes=DYNAMIC, tokenizer=tokenizer)
+    assert (named(cases, "text").inputs["attention_mask"][:, -1] == 0).any()
+    assert (named(cases, "text-left-padded").inputs["attention_mask"][:, 0] == 0).any()
 
 
 def test_the_padding_case_has_every_kind_of_row() -> None:
