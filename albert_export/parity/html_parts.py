@@ -70,11 +70,11 @@ def policy_hash(source: str) -> str:
 
 def _cell(cell: Cell) -> str:
     kind = f' class="{cell.kind}"' if cell.kind else ""
-    value = f' data-value="{_sortable(cell.value)}"' if cell.value is not None else ""
+    value = f' data-value="{sortable(cell.value)}"' if cell.value is not None else ""
     return f"<td{kind}{value}>{text(cell.text)}</td>"
 
 
-def _sortable(value: float) -> str:
+def sortable(value: float) -> str:
     """Return a number as JavaScript reads it; NaN goes before all others."""
     if math.isnan(value):
         return "-Infinity"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import resources
 
 from albert_export._text import human_size
 from albert_export.parity.charts import error_by_depth, error_histogram
-from albert_export.parity.html_parts import Cell, number, percent, policy_hash, scrolling, table, text
+from albert_export.parity.html_parts import Cell, number, percent, policy_hash, scrolling, sortable, table, text
 from albert_export.parity.render import (
     circumstances,
     divergence_line,
@@ -34,6 +35,9 @@ _OUTPUT_HEADER = (
 
 #: A part of the page: the name that links go to, its title, and what is in it as HTML.
 Section = tuple[str, str, str]
+
+#: A row of the matrix: its name, and what makes an artifact's cell.
+_Row = tuple[str, Callable[[ArtifactResult], str]]
 
 
 def page(report: ParityReport) -> str:
@@ -144,8 +148,8 @@ def _told(output: OutputResult) -> str:
         return f"{output.output} at {output.places} places was never compared"
     return (
         f"{output.output} at {output.places} places: max error {output.error:.2e}, limit {output.limit:.2e}, "
-        f"SNR {output.snr_db:.1f} dB, {output.flips} of {output.decisions} decisions flip, {output.clear_flips} "
-        f"clearly; the largest error is in the case {output.worst_case or 'none'}"
+        f"SNR {output.snr_db:.1f} dB, cosine {output.cosine:.6f}, {output.flips} of {output.decisions} decisions flip, "
+        f"{output.clear_flips} clearly; the largest error is in the case {output.worst_case or 'none'}"
     )
 
 
@@ -158,47 +162,51 @@ def _matrix(report: ParityReport) -> Section:
     cases = list(dict.fromkeys(case.name for artifact in report.artifacts for case in artifact.cases))
     checks = list(dict.fromkeys(check.name for artifact in report.artifacts for check in artifact.checks))
     metrics = list(dict.fromkeys(metric.metric for artifact in report.artifacts for metric in artifact.metrics))
-    rows: list[tuple[str, Callable[[ArtifactResult], str]] | str] = ["cases"]
-    rows += [(name, partial(_case_cell, name)) for name in cases]
-    rows += ["checks", *((name, partial(_check_cell, name)) for name in checks)]
-    if metrics:
-        rows += ["data", *((name, partial(_metric_cell, name)) for name in metrics)]
-    rows += ["in all", ("verdict", lambda artifact: _cell(artifact.ok, "pass" if artifact.ok else "miss"))]
-    rows.append(("size", lambda artifact: f"<td>{human_size(artifact.size)}</td>"))
+    in_all: list[_Row] = [("verdict", lambda artifact: _cell(artifact.ok, "pass" if artifact.ok else "miss"))]
+    in_all.append(("size", lambda artifact: f"<td>{human_size(artifact.size)}</td>"))
     if any(artifact.memory is not None for artifact in report.artifacts):
-        rows.append(("memory", _memory_cell))
-    width = 1 + len(report.artifacts)
-    body = "".join(
-        f'<tr class="group"><th colspan="{width}" scope="colgroup">{row}</th></tr>'
-        if isinstance(row, str)
-        else f'<tr><th scope="row">{text(row[0])}</th>{"".join(map(row[1], report.artifacts))}</tr>'
-        for row in rows
-    )
+        in_all.append(("memory", _memory_cell))
+    groups = [
+        ("cases", [(name, partial(_case_cell, name)) for name in cases]),
+        ("checks", [(name, partial(_check_cell, name)) for name in checks]),
+        ("data", [(name, partial(_metric_cell, name)) for name in metrics]),
+    ]
+    body = "".join(f"<tbody>{_group(name, rows, report)}</tbody>" for name, rows in groups if rows)
+    foot = f"<tfoot>{_group('in all', in_all, report)}</tfoot>"
     key = (
         f'<ul class="key" aria-label="Colours"><li class="pass">below {_FAIR:.0%} of the limit</li>'
         f'<li class="fair">from {_FAIR:.0%}</li><li class="near">from {_NEAR:.0%}</li>'
         '<li class="missed">a miss</li><li class="none">does not apply</li></ul>'
     )
     matrix = (
-        f'<table class="matrix"><thead><tr><th scope="col">case or check</th>{heads}</tr></thead>'
-        f"<tbody>{body}</tbody></table>"
+        f'<table class="matrix sortable"><thead><tr><th scope="col">case or check</th>{heads}</tr></thead>'
+        f"{body}{foot}</table>"
     )
     told = (
-        "<p>A figure is the largest error of a case, as a share of the limit that the artifact has over all cases.</p>"
+        "<p>A figure is the largest error of a case, as a share of the limit that the artifact has over all cases; "
+        "a cell opens, by a tap or by keys, and tells more. Headings sort the rows of each group.</p>"
     )
     return "matrix", "Matrix", f"{told}{scrolling(matrix, 'Matrix')}{key}"
 
 
+def _group(name: str, rows: Iterable[_Row], report: ParityReport) -> str:
+    """Return the rows of a group below its name, which stays first however they are sorted."""
+    width = 1 + len(report.artifacts)
+    head = f'<tr class="group"><th colspan="{width}" scope="colgroup">{name}</th></tr>'
+    cells = (f'<th scope="row">{text(row)}</th>{"".join(map(cell, report.artifacts))}' for row, cell in rows)
+    return head + "".join(f"<tr>{inner}</tr>" for inner in cells)
+
+
 def _case_cell(name: str, artifact: ArtifactResult) -> str:
     if name not in {case.name for case in artifact.cases}:
-        return '<td class="none">not run</td>'
+        return _empty("not run")
     faults = [line for fault, line in zip(artifact.faults, fault_lines(artifact), strict=True) if fault.case == name]
     limits = {output.output: output.limit for output in artifact.outputs if output.places == "real"}
     compared = [each for each in artifact.by_case if each.case == name]
     if faults:
-        return _cell(False, "fault", "; ".join(faults))
+        return _cell(False, "fault", "; ".join(faults), math.inf)
     if not compared:
-        return '<td class="none">not compared</td>'
+        return _empty("not compared")
     told = "; ".join(f"{each.output}: max error {each.error:.2e}, limit {limits[each.output]:.2e}" for each in compared)
     ratios = [each.error / limits[each.output] if limits[each.output] else float(each.error > 0) for each in compared]
     share = max(ratios)
@@ -210,30 +218,44 @@ def _check_cell(name: str, artifact: ArtifactResult) -> str:
     for check in artifact.checks:
         if check.name == name:
             return _cell(check.ok, mark(check.ok), check.detail)
-    return '<td class="none">not run</td>'
+    return _empty("not run")
 
 
 def _metric_cell(name: str, artifact: ArtifactResult) -> str:
     for metric in artifact.metrics:
         if metric.metric == name:
             return _cell(metric.ok, f"{metric.after:.2f}", metric.told())
-    return '<td class="none">not measured</td>'
+    return _empty("not measured")
 
 
 def _memory_cell(artifact: ArtifactResult) -> str:
     return "<td>–</td>" if artifact.memory is None else f"<td>{human_size(artifact.memory)}</td>"
 
 
+def _empty(shown: str) -> str:
+    return f'<td class="none" data-value="-1">{shown}</td>'
+
+
 def _cell(ok: bool | None, shown: str, told: str = "", share: float = 0.0) -> str:
-    """Return a cell whose colour says what its sign says too."""
+    """Return a cell whose colour says what its sign says too; what more there is to tell, it opens to show.
+
+    Args:
+        ok: The verdict; None for none.
+        shown: What is always to be seen.
+        told: What it opens for.
+        share: Of the limit; what it is sorted by, after the verdict.
+    """
     if ok is None:
         kind, sign = "none", "–"
     elif not ok:
         kind, sign = "missed", "✗"
     else:
         kind, sign = ("near" if share >= _NEAR else "fair" if share >= _FAIR else "pass"), "✓"
-    title = f' title="{text(told)}"' if told else ""
-    return f'<td class="{kind}"{title}>{sign} {text(shown)}</td>'
+    inner = f"{sign} {text(shown)}"
+    if told:
+        inner = f"<details><summary>{inner}</summary><p>{text(told)}</p></details>"
+    value = -1.0 if ok is None else share if ok else max(share, 1.0)
+    return f'<td class="{kind}" data-value="{sortable(value)}">{inner}</td>'
 
 
 def _outputs(report: ParityReport) -> Section:

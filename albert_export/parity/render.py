@@ -202,12 +202,13 @@ def worst(report: ParityReport) -> str:
     if not judged:
         return "no artifact was compared"
     artifact, output = max(missed or judged, key=lambda pair: pair[1].error / (pair[1].limit or 1.0))
-    least = artifact.criterion.least_snr_db
+    least, cosine = artifact.criterion.least_snr_db, artifact.criterion.least_cosine
     ratio = "" if least is None else f", SNR {output.snr_db:.1f} dB of at least {least:g}"
-    flips = f", {output.clear_flips} of {output.decisions} decisions flipped clearly" if output.clear_flips else ""
+    angle = "" if cosine is None else f", cosine {output.cosine:.4f} of at least {cosine:g}"
+    flips = f", {output.flips} of {output.decisions} decisions flip, {output.clear_flips} clearly"
     return (
-        f"{artifact.file}: {output.output} at {output.places} places: max error {output.error:.2e}, "
-        f"limit {output.limit:.2e}{ratio}{flips}, in the case {output.worst_case or 'none'}"
+        f"{artifact.file}: {output.output} at {output.places} places: max error {output.error:.2e}, limit "
+        f"{output.limit:.2e}{ratio}{angle}{flips if output.flips else ''}, in the case {output.worst_case or 'none'}"
     )
 
 

@@ -1,7 +1,6 @@
 "use strict";
 // Every heading of a sortable table becomes a button; without a script the tables are read as they stand.
 for (const table of document.querySelectorAll("table.sortable")) {
-  const body = table.tBodies[0];
   const headings = [...table.tHead.rows[0].cells];
   const value = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
   const before = (a, b) => {
@@ -19,8 +18,11 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const falling = heading.getAttribute("aria-sort") === "ascending";
       headings.forEach((other) => other.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
-      const rows = [...body.rows].sort((a, b) => before(value(a, column), value(b, column)));
-      body.append(...(falling ? rows.reverse() : rows));
+      for (const body of table.tBodies) {  // a group stays together, below its name
+        const rows = [...body.rows].filter((row) => !row.classList.contains("group"));
+        rows.sort((a, b) => before(value(a, column), value(b, column)));
+        body.append(...(falling ? rows.reverse() : rows));
+      }
     });
   });
 }

@@ -75,6 +75,7 @@ class Browser:
 
     def open(self, page: Path) -> None:
         """Load a file, and wait until it is there."""
+        self.events.clear()
         self.call("Page.navigate", url=page.as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self._receive())
@@ -112,7 +113,10 @@ def running(profile: Path) -> Iterator[Browser]:
                f"--user-data-dir={profile}", "about:blank"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            yield _connected(process, profile / "DevToolsActivePort")
+            page = _connected(process, profile / "DevToolsActivePort")
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                page.call(f"{domain}.enable")
+            yield page
         finally:
             process.terminate()
             try:
@@ -140,14 +144,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("browser")
     (folder / "report.html").write_text(missing().to_html(), encoding="utf-8")
     with running(folder / "profile") as page:
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            page.call(f"{domain}.enable")
         page.open(folder / "report.html")
         yield page
         page.close()
 
 
-def test_nothing_is_said_in_the_console_and_nothing_is_loaded(browser: Browser) -> None:
+def check_quiet(browser: Browser) -> None:
+    """Check that the page said nothing in the console, and loaded nothing."""
     browser.value("1")  # what the page said has come before the answer
     methods = {event["method"]: event["params"] for event in browser.events}
     for said in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"):
@@ -155,6 +158,10 @@ def test_nothing_is_said_in_the_console_and_nothing_is_loaded(browser: Browser) 
     requests = [event["params"].get("request") for event in browser.events if event["method"].startswith("Network.")]
     asked = [request["url"] for request in requests if request]
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_nothing_is_said_in_the_console_and_nothing_is_loaded(browser: Browser) -> None:
+    check_quiet(browser)
     assert browser.value("document.title") == "Parity missed: question-answering", "hostile text ran"
 
 
@@ -171,6 +178,30 @@ def test_a_table_sorts_by_keys_alone(browser: Browser) -> None:
     assert browser.value(column) == sorted(before, reverse=True)
     assert browser.value(f"{heading}.getAttribute('aria-sort')") == "descending"
     assert browser.value("document.querySelectorAll('#outputs [aria-sort]').length") == 1
+
+
+def test_the_matrix_sorts_within_its_groups(browser: Browser) -> None:
+    bodies = "[...document.querySelectorAll('.matrix tbody')]"
+    names = f"{bodies}.map((body) => [...body.rows].map((row) => row.cells[0].textContent))"
+    shares = f"[...{bodies}[0].rows].slice(1).map((row) => Number(row.cells[1].dataset.value))"
+    before = browser.value(names)
+    browser.value("document.querySelectorAll('.matrix thead th')[1].querySelector('button').focus()")
+    browser.press("Enter", 13, "\r")
+    after = browser.value(names)
+    assert before != after
+    assert browser.value(shares) == sorted(browser.value(shares))
+    assert [group[0] for group in after] == [group[0] for group in before] == ["cases", "checks", "data"]
+    assert [sorted(group) for group in after] == [sorted(group) for group in before]
+
+
+def test_a_cell_of_the_matrix_tells_more_by_keys(browser: Browser) -> None:
+    details = "document.querySelector('.matrix td.missed details')"
+    browser.value(f"{details}.querySelector('summary').focus()")
+    assert browser.value(f"{details}.querySelector('p').checkVisibility()") is False
+    browser.press("Enter", 13, "\r")
+    assert browser.value(f"{details}.open") is True
+    assert browser.value(f"{details}.querySelector('p').checkVisibility()") is True
+    assert "end_logits" in browser.value(f"{details}.querySelector('p').textContent")
 
 
 def test_tabulator_goes_to_the_matrix_first(browser: Browser) -> None:

@@ -129,11 +129,13 @@ def test_markdown_is_tables_that_hold_together() -> None:
     ("changes", "expected"),
     [
         ({"outputs": (PASSING, MISSING)}, "end_logits at real places: max error 5.00e-01, limit 2.40e-06"),
+        ({"outputs": (PASSING, MISSING), "criterion": criterion_for("int8")},
+         "SNR 12.0 dB of at least 7, cosine 0.9700 of at least 0.9, 2 of 9 decisions flip, 1 clearly, in the case"),
         ({"faults": (Fault("text", None, "failed", "boom"),)}, "text: the run failed: boom"),
         ({"checks": (CheckResult("row alone", False, "differs by 1"),)}, "row alone: differs by 1"),
         ({}, "start_logits at real places: max error 2.00e-07"),
     ],
-)
+)  # fmt: skip
 def test_the_worst_in_one_line(changes: dict[str, Any], expected: str) -> None:
     worst = report(artifact(**changes)).worst()
     assert expected in worst
