@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+#: How often a case is run again: a race does not show every time.
+REPETITIONS = 3
+
 #: Of ids and types, and of the mask.
 _INPUT_TYPES = (("int32", "int32"), ("int64", "int64"), ("int64", "bool"))
 
@@ -93,14 +96,15 @@ def row_alone(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Me
 
 
 def repeated(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Measured:
-    """Run the case again and compare: memory that is read before it is written, or a race, differs from run to run."""
+    """Run the case again, and again: memory that is read before it is written, or a race, differs from run to run."""
     differences: dict[str, float] = dict.fromkeys(together, 0.0)
+    told = f"{case.name} run {REPETITIONS} times more"
     identical = True
-    for batch, rows in batches(case, runtime.sizes.get("batch")):
+    for batch, rows in [*batches(case, runtime.sizes.get("batch"))] * REPETITIONS:
         try:
             outputs = runtime.run(**batch.inputs)
         except RUN_FAILURES as error:
-            return Measured(differences, 0, f"{case.name} run twice", failed=str(error))
+            return Measured(differences, 0, told, failed=str(error))
         for spec in runtime.task.outputs:
             if spec.name in together:
                 first = together[spec.name][rows]
@@ -108,9 +112,7 @@ def repeated(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Mea
                 apart = _difference(first, again, case.real(spec.axes)[rows])
                 differences[spec.name] = max(differences[spec.name], apart)
                 identical = identical and again is not None and first.tobytes() == again.tobytes()
-    return Measured(
-        differences, case.shape[0], f"{case.name} run twice, {'the same bytes' if identical else 'other bytes'}"
-    )
+    return Measured(differences, case.shape[0], f"{told}, {'the same bytes' if identical else 'other bytes'}")
 
 
 def input_types(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Measured:

@@ -39,8 +39,9 @@ class Criterion:
         least_cosine: Least cosine between the outputs.
         most_flips: Largest share of decisions that may be taken otherwise; two may in any case. None of them may be
             clear.
-        row_factor: A row alone, and a repeated run, may differ by this multiple of ``spread``; None for the limit of
-            the output itself.
+        row_factor: A row alone may differ by this multiple of ``spread``; None for the limit of the output itself.
+        last_digit: A repeated run may differ by ``e0`` and this multiple of ``scale``, about the last digit of what the
+            artifact computes in: the same program gets the same numbers.
     """
 
     noise_factor: float
@@ -49,6 +50,7 @@ class Criterion:
     least_cosine: float | None = None
     most_flips: float | None = None
     row_factor: float | None = None
+    last_digit: float = 1e-6
 
     @property
     def lossy(self) -> bool:
@@ -63,10 +65,14 @@ class Criterion:
         return self.noise_factor * pool.e0 + min(self.scale_factor, largest) * pool.spread
 
     def row_limit(self, pool: Pool) -> float:
-        """Return how far a row alone, or a repeated run, may lie from the batch, in the unit of the output."""
+        """Return how far a row alone may lie from the batch, in the unit of the output."""
         if self.row_factor is None:
             return self.limit(pool)
         return self.noise_factor * pool.e0 + self.row_factor * pool.spread
+
+    def repeat_limit(self, pool: Pool) -> float:
+        """Return how far a repeated run may lie from the first, in the unit of the output."""
+        return pool.e0 + self.last_digit * pool.scale
 
     def passes(self, pool: Pool) -> bool:
         """Whether the figures of an output are within this criterion; one that was never compared is."""
@@ -89,8 +95,12 @@ class Criterion:
 #: Precision of an artifact -> its criterion. docs/parity.md tells how the figures were measured.
 CRITERIA = {
     "fp32": Criterion(noise_factor=4.0, scale_factor=1e-6),
-    "fp16": Criterion(4.0, 0.5, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.08),
-    "bf16": Criterion(4.0, 2.0, least_snr_db=15.0, least_cosine=0.98, most_flips=0.25, row_factor=0.3),
+    "fp16": Criterion(
+        4.0, 0.5, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.08, last_digit=1e-3
+    ),
+    "bf16": Criterion(
+        4.0, 2.0, least_snr_db=15.0, least_cosine=0.98, most_flips=0.25, row_factor=0.3, last_digit=8e-3
+    ),
     "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, most_flips=0.25, row_factor=0.2),
     # Against the eager model with the same matrices: what is left is rounding, on a processor that may have less of it.
     "int4": Criterion(4.0, 0.5, least_snr_db=30.0, least_cosine=0.999, most_flips=0.05, row_factor=0.02),

@@ -46,7 +46,9 @@ def judge(
     criterion = criterion_for(artifact.precision)
     outputs = _judged(comparison.pools, criterion)
     limits = {output.output: output.limit for output in outputs if output.places == "real"}
-    rows = {name: criterion.row_limit(pool) for (name, places), pool in comparison.pools.items() if places == "real"}
+    real = {name: pool for (name, places), pool in comparison.pools.items() if places == "real"}
+    rows = {name: criterion.row_limit(pool) for name, pool in real.items()}
+    repeats = {name: criterion.repeat_limit(pool) for name, pool in real.items()}
     return ArtifactResult(
         file=artifact.file,
         target=artifact.target,
@@ -64,8 +66,8 @@ def judge(
         checks=(
             _finite(comparison),
             _check("row alone", alone, rows),
-            _check("repeated run", again, rows),
-            _check("input types", typed, rows),
+            _check("repeated run", again, repeats),
+            _check("input types", typed, repeats),
             _dynamic_axes(comparison, cases),
         ),
         faults=tuple(comparison.faults),
