@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -105,6 +105,14 @@ class Runtime(ABC):
     @abstractmethod
     def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
         """Run checked inputs; several threads may be in here at once, one of which may close the runtime."""
+
+    def other_signatures(self) -> Mapping[str, Callable[[Mapping[str, Array]], dict[str, Array]]]:
+        """Return by what else the artifact can be called, where its file declares inputs of other dtypes beside those.
+
+        Returns:
+            Name -> what takes checked inputs and returns the outputs, like :meth:`run`; nothing for most artifacts.
+        """
+        return {}
 
     @abstractmethod
     def _release(self) -> None:

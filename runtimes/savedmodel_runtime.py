@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from albert_export.runtimes.signatures import Declared, declared_specs, fixed_si
 from albert_export.tasks import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from albert_export.bundle import Artifact, Bundle
     from albert_export.config import AlbertConfig
@@ -136,6 +137,19 @@ class SavedModelRuntime(Runtime):
         function = self._function  # close() in another thread takes the attribute away, and not this reference
         if function is None:
             self._check_open()
+        return self._call(function, inputs)
+
+    def other_signatures(self) -> Mapping[str, Callable[[Mapping[str, Array]], dict[str, Array]]]:
+        """Return the signature for int64, which other programs call."""
+        self._check_open()
+        others = {name: function for name, function in self._loaded.signatures.items() if name != _SIGNATURE}
+        return {name: partial(self._call_cast, function) for name, function in others.items()}
+
+    def _call_cast(self, function: Any, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        dtypes = {name: declared.dtype for name, declared in _declared(function.structured_input_signature[1]).items()}
+        return self._call(function, {name: values.astype(dtypes[name]) for name, values in inputs.items()})
+
+    def _call(self, function: Any, inputs: dict[str, Array]) -> dict[str, Array]:
         tf = self._tf
         kind, index = parse_device(self.device)
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from albert_export.runtimes import Runtime
 
 Array = npt.NDArray[Any]
+_Run = Callable[[], Mapping[str, Array]]
 
 #: How often a case is run again: a race does not show every time.
 REPETITIONS = 3
 
-#: Of ids and types, and of the mask.
-_INPUT_TYPES = (("int32", "int32"), ("int64", "int64"), ("int64", "bool"))
+#: Whole numbers that inputs may come in.
+WHOLE_NUMBERS = ("int32", "int64", "int16", "int8", "uint8", "uint16", "uint32", "uint64")
 
 
 @dataclass(frozen=True)
@@ -116,24 +118,39 @@ def repeated(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Mea
 
 
 def input_types(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Measured:
-    """Run the case in every dtype that inputs may have: tokenizers give int64, phones int32, and a mask may be bool."""
+    """Give the case in every dtype that may come: tokenizers give int64, phones int32, and a mask may be bool.
+
+    An artifact declares one dtype for each input, and its runtime casts what it is given: so this is a check of the
+    runtime. It reaches the artifact where that has further signatures of other dtypes, each of which is called.
+    """
     differences: dict[str, float] = dict.fromkeys(together, 0.0)
     batch, rows = next(batches(case, runtime.sizes.get("batch")))
-    for ids, mask in _INPUT_TYPES:
-        given = {
-            name: values.astype(mask if name == "attention_mask" else ids) for name, values in batch.inputs.items()
-        }
+    others = runtime.other_signatures()
+    ways: dict[str, _Run] = {dtype: partial(_run_in, runtime, batch, dtype) for dtype in (*WHOLE_NUMBERS, "bool")}
+    ways |= {f"the signature {name}": partial(call, batch.inputs) for name, call in others.items()}
+    for told, run in ways.items():
         try:
-            outputs = runtime.run(**given)
+            outputs = run()
         except RUN_FAILURES as error:
-            return Measured(differences, 0, f"{case.name} in {ids}, the mask in {mask}", failed=str(error))
+            return Measured(differences, 0, f"{case.name} in {told}", failed=str(error))
         for spec in runtime.task.outputs:
             if spec.name in together:
                 first = together[spec.name][rows]
                 again = outputs[spec.name][: len(first)] if spec.name in outputs else None
                 apart = _difference(first, again, case.real(spec.axes)[rows])
                 differences[spec.name] = max(differences[spec.name], apart)
-    return Measured(differences, rows.stop - rows.start, f"{case.name} in int32, in int64, with a mask in bool")
+    by = f", and by the signature {' and '.join(others)}" if others else ""
+    told = f"{case.name} in {', '.join(WHOLE_NUMBERS)}, the mask in bool, as the runtime takes them{by}"
+    return Measured(differences, rows.stop - rows.start, told)
+
+
+def _run_in(runtime: Runtime, batch: Case, dtype: str) -> Mapping[str, Array]:
+    """Run a batch in a dtype: each input whose numbers it holds, and in int64 the others; in bool the mask alone."""
+    given = {}
+    for name, values in batch.inputs.items():
+        fits = name == "attention_mask" if dtype == "bool" else int(values.max()) <= np.iinfo(dtype).max
+        given[name] = values.astype(dtype if fits else "int64")
+    return runtime.run(**given)
 
 
 def _difference(expected: Array, got: Array | None, where: npt.NDArray[np.bool_]) -> float:
