@@ -1,7 +1,7 @@
 """The parity report as JUnit XML, which continuous integration shows as tests.
 
 One suite for each artifact; in it, one test for each case, output and check. Other suites hold the eager models, the
-artifacts that were skipped, and what got worse. Attributes are those that all readers take (Jenkins, GitLab, GitHub's
+artifacts that were skipped, what a short run leaves out, and what got worse. Attributes are those that all readers take (Jenkins, GitLab, GitHub's
 actions for it, Azure): ``name``, ``classname``, ``tests``, ``failures``, ``errors``, ``skipped``, ``time``.
 """
 
@@ -39,6 +39,8 @@ def junit(report: ParityReport) -> str:
     ]
     if report.skipped:
         suites.append(("skipped", [_Test(each.file, skipped=each.reason) for each in report.skipped]))
+    if report.left_out:  # or a short run would look like a whole one
+        suites.append(("left out of a short run", [_Test(each, skipped="a short run") for each in report.left_out]))
     if report.comparison is not None:
         worse = [_Test(f"{each.artifact}: {each.what}", (each.told(),)) for each in report.comparison.worse]
         told = "\n".join(comparison_lines(report.comparison))

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from albert_export.parity import check_parity
+from tests.parity.conftest import MakeBundle, MakeCheckpoint
 from tests.parity.samples import missing
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -209,6 +211,21 @@ def test_tabulator_goes_to_the_matrix_first(browser: Browser) -> None:
     browser.value("document.body.tabIndex = -1; document.body.focus()")
     browser.press("Tab", 9)
     assert browser.value("document.activeElement.textContent") == "To the matrix"
+
+
+def test_the_report_of_a_real_run_opens(bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, tmp_path: Path) -> None:
+    report = check_parity(bundle_of("question-answering"), model=checkpoint_of("question-answering"), depth=True)
+    assert report.ok, report.summary_table()
+    (tmp_path / "report.html").write_text(report.to_html(), encoding="utf-8")
+    with running(tmp_path / "profile") as page:
+        page.open(tmp_path / "report.html")
+        check_quiet(page)
+        assert page.value("document.title") == "Parity holds: question-answering"
+        cells = page.value("[...document.querySelectorAll('.matrix tbody td')].map((cell) => cell.textContent)")
+        assert len(cells) == len(report.artifacts[0].cases) + len(report.artifacts[0].checks)
+        assert all(cell.startswith(("✓", "–")) for cell in cells), cells
+        assert page.value("document.querySelectorAll('#depth svg, #errors svg').length") == 3
+        page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -71,6 +71,9 @@ def test_what_was_skipped_and_what_got_worse_are_suites_of_their_own() -> None:
     element = skipped.find("skipped")
     assert element is not None
     assert element.get("message") == "savedmodel is to be skipped"
+    left_out = list(found["left out of a short run"].iter("testcase"))
+    assert [each.get("name") for each in left_out] == ["the case odd-length", "memory"]
+    assert all(each.find("skipped") is not None for each in left_out)
     (worse,) = failures(found["compared with report.json"]).values()
     assert worse == "onnx/model.onnx: size is 44.6 MB (+1.4%), was 44.0 MB, allowed at most 44.4 MB"
 
