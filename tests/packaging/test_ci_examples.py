@@ -76,3 +76,24 @@ def test_the_script_compares_with_nothing_where_there_is_no_older_report(
     variables = {"CODE": "0", "BASELINE": "absent.json"}
     subprocess.run(["sh", str(FOLDER / "check.sh")], cwd=tmp_path, env={**environment, **variables}, check=True)
     assert "--compare" not in (tmp_path / "calls").read_text()
+
+
+def test_what_is_meant_to_be_worse_can_be_accepted(environment: dict[str, str], tmp_path: Path) -> None:
+    """Else the baseline would stay what it is for ever: it is replaced where the comparison lets the run pass."""
+    (tmp_path / "old.json").write_text("{}")
+    variables = {"CODE": "0", "BASELINE": "old.json", "ACCEPT": "1"}
+    subprocess.run(["sh", str(FOLDER / "check.sh")], cwd=tmp_path, env={**environment, **variables}, check=True)
+    (script,) = re.findall(r"- name: parity\n.*?run: \|\n(.*?)\n {6}- ", _workflow(), re.DOTALL)
+    (tmp_path / "baseline").mkdir()
+    (tmp_path / "baseline" / "report.json").write_text("{}")
+    for accept in ("true", "false", ""):
+        variables = {"CODE": "0", "MODEL": "a model", "ACCEPT": accept}
+        subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env={**environment, **variables}, check=True)
+    calls = [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines() if '"parity"' in line]
+    assert ["--compare" in call for call in calls] == [False, False, True, True]
+    assert re.search(r"workflow_dispatch:\s+inputs:\s+accept:", _workflow())
+    assert "inputs.accept" in _workflow()
+
+
+def _workflow() -> str:
+    return (FOLDER / "github-actions.yml").read_text(encoding="utf-8")
