@@ -12,8 +12,12 @@ from typing import Any, Literal
 from albert_export._text import table
 from albert_export.parity.report import ArtifactResult, OutputResult, plain
 
-#: Version of the JSON form. 1, since 2026-11-28: everything below.
-SCHEMA_VERSION = 1
+#: Version of the JSON form. 1, since 2026-11-28: everything below but ``by``; 2, since 2026-11-28: that too.
+SCHEMA_VERSION = 2
+
+#: What caught a control that the export itself refuses: the guarantee that no shared weight is stored twice. The
+#: comparison has not seen it.
+SHARING = "sharing"
 
 Verdict = Literal["passes", "caught", "undetectable", "MISSED", "does not apply", "not tested"]
 
@@ -32,6 +36,8 @@ class Trial:
             ``passes`` of the healthy export; ``does not apply`` where the model cannot have this wrong; ``not tested``
             where the target is to be skipped.
         case: The case in which it was caught; None where it was not, or by a check of no single case.
+        by: What caught it: ``max error``, ``SNR``, ``cosine``, ``decisions``, the kind of a fault, the name of a check,
+            or ``sharing``, where the export was refused and nothing was compared; empty where nothing did.
         found: The first figure that failed; else why it was not caught.
         effect_db: What the control changes of the eager model in float64, against the spread of the output it changes
             most, in dB; minus infinity where it changes nothing. None where it was not measured.
@@ -45,6 +51,7 @@ class Trial:
     verdict: Verdict
     case: str | None
     found: str
+    by: str = ""
     effect_db: float | None = None
     threshold_db: float | None = None
 
@@ -87,45 +94,49 @@ class SelfTestReport:
 
     def summary_table(self) -> str:
         """Return the report as a table and a line, for a terminal."""
-        header = ("control", "artifact", "precision", "verdict", "in the case", "because")
+        header = ("control", "artifact", "precision", "verdict", "by", "in the case", "because")
         rows = [
-            (trial.control, trial.file, trial.precision, trial.verdict, trial.case, trial.found)
+            (trial.control, trial.file, trial.precision, trial.verdict, trial.by, trial.case, trial.found)
             for trial in self.trials
         ]
         counts = Counter(trial.verdict for trial in self.trials)
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+        refused = sum(trial.by == SHARING for trial in self.trials)
+        told += f" ({refused} of them by sharing, before there was anything to compare)" if refused else ""
         verdict = "the comparator catches what it should" if self.ok else "SELF-TEST FAILED"
         return f"{table(rows, header)}\n{verdict}: {told}; {self.model}, {self.task}, {self.seconds:.0f} s"
 
 
-def first_failure(result: ArtifactResult) -> tuple[str | None, str]:
-    """Return the case in which an artifact misses parity, None for a check of no single case, and the first figure.
+def first_failure(result: ArtifactResult) -> tuple[str, str | None, str]:
+    """Return by what an artifact misses parity, in which case (None for a check of no single case), and the figure.
 
     Args:
         result: A verdict that is a miss.
     """
     for fault in result.faults:
-        return fault.case, f"{fault.output or 'the run'}: {fault.kind}, {fault.detail}"
+        return fault.kind, fault.case, f"{fault.output or 'the run'}: {fault.kind}, {fault.detail}"
     for output in result.outputs:
         if not output.ok:
-            return output.worst_case or None, f"{output.output} at {output.places} places: {_figure(result, output)}"
+            by, told = _figure(result, output)
+            return by, output.worst_case or None, f"{output.output} at {output.places} places: {told}"
     for check in result.checks:
         if check.ok is False:
-            return None, f"{check.name}: {check.detail}"
-    return None, "its verdict"
+            return check.name, None, f"{check.name}: {check.detail}"
+    return "verdict", None, "its verdict"
 
 
-def _figure(result: ArtifactResult, output: OutputResult) -> str:
+def _figure(result: ArtifactResult, output: OutputResult) -> tuple[str, str]:
     """Return the first figure of an output that does not meet the criterion, in the order in which it is judged."""
     criterion = result.criterion
     if not output.count:
-        return "it was never compared"
+        return "missing", "it was never compared"
     if not output.error <= output.limit:
-        return f"max error {output.error:.2e}, limit {output.limit:.2e}"
+        return "max error", f"max error {output.error:.2e}, limit {output.limit:.2e}"
     if criterion.least_snr_db is not None and not output.snr_db >= criterion.least_snr_db:
-        return f"SNR {output.snr_db:.1f} dB, at least {criterion.least_snr_db:g}"
+        return "SNR", f"SNR {output.snr_db:.1f} dB, at least {criterion.least_snr_db:g}"
     if criterion.least_cosine is not None and not output.cosine >= criterion.least_cosine:
-        return f"cosine {output.cosine:.4f}, at least {criterion.least_cosine:g}"
+        return "cosine", f"cosine {output.cosine:.4f}, at least {criterion.least_cosine:g}"
     if output.clear_flips:
-        return f"{output.clear_flips} of {output.decisions} decisions flip clearly, none may"
-    return f"{output.flips} of {output.decisions} decisions flip, at most {criterion.most_flips or 0:.0%}"
+        return "decisions", f"{output.clear_flips} of {output.decisions} decisions flip clearly, none may"
+    most = criterion.most_flips or 0
+    return "decisions", f"{output.flips} of {output.decisions} decisions flip, at most {most:.0%}"

@@ -22,7 +22,7 @@ from albert_export.parity.source import open_source
 from albert_export.selftest.controls import CONTROLS, HEALTHY, Control
 from albert_export.selftest.effects import Effects
 from albert_export.selftest.forms import Form, forms_of_bundle, forms_of_targets
-from albert_export.selftest.report import SelfTestReport, Trial, Verdict, first_failure
+from albert_export.selftest.report import SHARING, SelfTestReport, Trial, Verdict, first_failure
 from albert_export.targets import get_target
 from albert_export.tasks import Task, get_task
 
@@ -156,7 +156,7 @@ class _Run:
         """Yield the trials of what has nothing wrong: it must pass, else no other trial says anything."""
         for artifact in self._unchanged.manifest.artifacts:
             result = self._report.artifact(artifact.file)
-            case, found = (None, "") if result.ok else first_failure(result)
+            by, case, found = ("", None, "") if result.ok else first_failure(result)
             yield Trial(
                 HEALTHY.name,
                 artifact.file,
@@ -165,6 +165,7 @@ class _Run:
                 "passes" if result.ok else "MISSED",
                 case,
                 found or "within the limits",
+                by,
             )
 
     def control(self, control: Control) -> Iterator[Trial]:
@@ -188,12 +189,12 @@ class _Run:
     ) -> Trial:
         effect, threshold = self._effects.of(control, artifact), self._threshold(artifact)
         figures = f"effect {effect:.0f} dB, threshold {threshold:.0f} dB"
-        case, found = None, figures
+        by, case, found = "", None, figures
         verdict: Verdict
         if result is None:
-            verdict, found = "caught", f"the export refuses it: {refused}"
+            verdict, by, found = "caught", SHARING, f"the export refuses it: {refused}"
         elif not result.ok:
-            case, found = first_failure(result)
+            by, case, found = first_failure(result)
             verdict = "caught"
         elif effect == -math.inf:
             verdict, found = "undetectable", "it changes nothing of this model"
@@ -202,7 +203,7 @@ class _Run:
         else:
             verdict = "MISSED"
         return Trial(
-            control.name, artifact.file, artifact.target, artifact.precision, verdict, case, found, effect, threshold
+            control.name, artifact.file, artifact.target, artifact.precision, verdict, case, found, by, effect, threshold
         )
 
     def _threshold(self, artifact: Artifact) -> float:

@@ -30,7 +30,7 @@ def test_a_self_test_prints_what_caught_each_control(invoke: Invoke) -> None:
 
 @pytest.mark.usefixtures("two_controls")
 def test_a_miss_is_exit_code_1(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "first_failure", lambda _: (None, ""))
+    monkeypatch.setattr(run, "first_failure", lambda _: ("", None, ""))
     monkeypatch.setattr("albert_export.parity.report.ArtifactResult.ok", property(lambda _: True))
     result = invoke("parity", "--self-test", "--targets", "onnx", "--json", "-q")
     assert result.exit_code == 1

@@ -15,6 +15,7 @@ from albert_export.errors import BundleError, DeviceError
 from albert_export.parity import ParityReport, rounding
 from albert_export.parity.cases import Case
 from albert_export.parity.compare import batches
+from albert_export.parity.oracle import Oracle, Reference
 from albert_export.parity.report import ArtifactResult, OutputResult
 from tests.parity.conftest import MakeBundle
 from tests.parity.fakes import Arrays, Spoil, check_spoiled
@@ -109,10 +110,34 @@ def test_padding_is_judged_apart(check: Check) -> None:
     assert not artifact.ok
 
 
-def test_large_numbers_at_padding_do_not_widen_the_limit_at_real_places(check: Check) -> None:
-    healthy = output(only(check(unspoiled)), "start_logits")
-    padding = output(only(check(unspoiled)), "start_logits", "padding")
-    assert (healthy.e0, healthy.scale) != (padding.e0, padding.scale)
+def test_large_numbers_at_padding_do_not_widen_the_limit_at_real_places(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = output(only(check(unspoiled)), "start_logits").limit
+    real = Oracle.run
+
+    def padded(inputs: Arrays, outputs: Any) -> Arrays:
+        """The eager model's own numbers at padding are a million times as large."""
+        return {name: np.where(inputs["attention_mask"] == 0, values * 1e6, values) for name, values in outputs.items()}
+
+    def answer(self: Oracle, inputs: Any) -> Reference:
+        found = real(self, inputs)
+        single = {name: padded(inputs, outputs) for name, outputs in found.single.items()}
+        return Reference(padded(inputs, found.exact), single)
+
+    def adding(error: float) -> Spoil:
+        def spoil(inputs: Arrays, outputs: Arrays) -> Arrays:
+            outputs["start_logits"] += np.float32(error)
+            return {name: values.astype(np.float32) for name, values in padded(inputs, outputs).items()}
+
+        return spoil
+
+    monkeypatch.setattr(Oracle, "run", answer)
+    healthy = only(check(adding(0.0)))
+    assert output(healthy, "start_logits").limit == pytest.approx(limit)
+    assert output(healthy, "start_logits", "padding").limit > 1e4 * limit
+    assert output(healthy, "start_logits").ok
+    assert not output(only(check(adding(1.5 * limit))), "start_logits").ok
 
 
 def test_a_row_without_a_token_may_differ_but_not_be_nan(check: Check) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from albert_export.errors import BundleError, InputError, MissingDependencyError
+from albert_export.errors import BundleError, InputError, MissingDependencyError, SharingError
 from albert_export.parity import criteria
 from albert_export.selftest import SelfTestReport, forms, run, self_test
+from albert_export.selftest.changes import ChangedCheckpoint
 from albert_export.selftest.controls import CONTROLS
 from albert_export.selftest.report import first_failure
 from albert_export.targets import TARGETS, Target
@@ -36,7 +37,8 @@ def test_every_control_is_caught_in_full_precision(target: str, checkpoint_of: M
         assert "limit" in trial.found
         assert trial.effect_db > trial.threshold_db
     told = json.loads(report.to_json())
-    assert (told["ok"], told["schema_version"], len(told["trials"])) == (True, 1, 8)
+    assert (told["ok"], told["schema_version"], len(told["trials"])) == (True, 2, 8)
+    assert [trial["by"] for trial in told["trials"]] == ["", *["max error"] * 7]
 
 
 def test_what_a_lower_precision_cannot_show_is_named_and_the_rest_is_caught(
@@ -52,6 +54,25 @@ def test_what_a_lower_precision_cannot_show_is_named_and_the_rest_is_caught(
         if trial.verdict == "undetectable":
             assert trial.effect_db < trial.threshold_db + 6.0
             assert f"effect {trial.effect_db:.0f} dB, threshold -7 dB" in trial.found
+
+
+def test_an_export_that_is_refused_is_said_to_be_caught_by_sharing(
+    monkeypatch: pytest.MonkeyPatch, checkpoint_of: MakeCheckpoint
+) -> None:
+    """The comparison has not seen it, and must not take the credit."""
+    real = run.export
+
+    def export(target: str, *, model: Any, **options: Any) -> Any:
+        if isinstance(model, ChangedCheckpoint):
+            raise SharingError("a shared weight must be stored once", received="two copies")
+        return real(target, model=model, **options)
+
+    monkeypatch.setattr(run, "export", export)
+    monkeypatch.setattr(run, "CONTROLS", [control for control in CONTROLS if control.name == "layer unshared"])
+    report = self_test(model=checkpoint_of(QA), task="qa", targets=["onnx"])
+    (trial,) = [trial for trial in report.trials if trial.control == "layer unshared"]
+    assert (trial.verdict, trial.by, trial.case) == ("caught", "sharing", None)
+    assert "1 passes, 1 caught (1 of them by sharing, before there was anything to compare)" in report.summary_table()
 
 
 def test_a_comparator_that_lets_everything_pass_fails(
@@ -143,17 +164,17 @@ def test_the_first_figure_that_fails_is_told(
     first, *others = result.outputs
     criterion = criteria.CRITERIA["int8"]
 
-    def told(**figures: Any) -> tuple[str | None, str]:
+    def told(**figures: Any) -> tuple[str, str | None, str]:
         figures = {"limit": math.inf, "snr_db": 40.0, "cosine": 1.0, **figures}
         changed = dataclasses.replace(first, ok=False, worst_case="padding", **figures)
         return first_failure(dataclasses.replace(result, criterion=criterion, outputs=(changed, *others)))
 
     place = "start_logits at real places: "
-    assert told(error=2.0, limit=1.0) == ("padding", f"{place}max error 2.00e+00, limit 1.00e+00")
-    assert told(snr_db=3.0) == ("padding", f"{place}SNR 3.0 dB, at least 7")
-    assert told(cosine=0.5) == ("padding", f"{place}cosine 0.5000, at least 0.9")
-    assert told(clear_flips=2, decisions=9) == ("padding", f"{place}2 of 9 decisions flip clearly, none may")
-    assert told(flips=5, decisions=9) == ("padding", f"{place}5 of 9 decisions flip, at most 25%")
-    assert told(count=0) == ("padding", f"{place}it was never compared")
+    assert told(error=2.0, limit=1.0) == ("max error", "padding", f"{place}max error 2.00e+00, limit 1.00e+00")
+    assert told(snr_db=3.0) == ("SNR", "padding", f"{place}SNR 3.0 dB, at least 7")
+    assert told(cosine=0.5) == ("cosine", "padding", f"{place}cosine 0.5000, at least 0.9")
+    assert told(clear_flips=2, decisions=9) == ("decisions", "padding", f"{place}2 of 9 decisions flip clearly, none may")
+    assert told(flips=5, decisions=9) == ("decisions", "padding", f"{place}5 of 9 decisions flip, at most 25%")
+    assert told(count=0) == ("missing", "padding", f"{place}it was never compared")
     failed = dataclasses.replace(result.checks[1], ok=False, detail="apart")
-    assert first_failure(dataclasses.replace(result, checks=(failed,))) == (None, "row alone: apart")
+    assert first_failure(dataclasses.replace(result, checks=(failed,))) == ("row alone", None, "row alone: apart")
