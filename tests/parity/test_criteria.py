@@ -142,6 +142,24 @@ def test_a_lower_precision_does_not_excuse_another_output(spoil: Any) -> None:
         assert not criterion_for(precision).passes(pool)
 
 
+@pytest.mark.parametrize("precision", [name for name, criterion in CRITERIA.items() if criterion.lossy])
+def test_no_figure_of_a_criterion_is_implied_by_another(precision: str) -> None:
+    """At the least SNR the cosine is sqrt(1 - r^2) at least: a limit below it could never fail."""
+    criterion = criterion_for(precision)
+    assert criterion.least_snr_db is not None
+    implied = math.sqrt(1 - 10 ** (-criterion.least_snr_db / 10))
+    assert criterion.least_cosine is None or criterion.least_cosine > implied
+    exact = np.random.default_rng(6).standard_normal((60, 40))
+    aside = np.random.default_rng(7).standard_normal((60, 40))
+    unit = exact / np.sqrt((exact**2).mean())
+    aside -= unit * (aside * unit).mean()
+    # The error that leaves the least cosine of all with that much energy: the sum is at a right angle to it.
+    share = math.sqrt(1 - implied**2)
+    error = share * (math.sqrt(1 - share**2) * aside / np.sqrt((aside**2).mean()) - share * unit)
+    pool = measure("case", exact, exact, exact + error * np.sqrt((exact**2).mean()), np.ones(60, bool))
+    assert pool.cosine == pytest.approx(implied, abs=2e-3)
+
+
 def test_an_offset_that_every_answer_has_hides_nothing() -> None:
     """As a bias gives it: it is right even where everything before it is wrong."""
     exact = -8 + 2 * np.random.default_rng(2).standard_normal((40, 30))
