@@ -5,8 +5,8 @@ stand for, and it computes in float32.
 
 What an artifact in that precision may differ by can be no less. For each output of a head the usual cases of parity are
 run; printed are signal-to-noise ratio, the largest error as a multiple of the output's spread and of the root mean
-square of the error, and of the decisions that flip the largest margin, as a multiple of the latter and of the error of
-the scores around.
+square of the error, the gain, and of the decisions that flip the largest margin, as a multiple of that root mean square
+and of the error of the scores around.
 
 Usage: ``python -m benchmarks.eager_noise [--model albert-seeded] [--tasks fill-mask …] [--save FILE]``
 """
@@ -46,6 +46,7 @@ class Noise:
     error_of_rms: float
     decisions: int
     flips: int
+    gain: float
     margin_of_rms: float
     margin_of_noise_around: float
 
@@ -67,13 +68,14 @@ def main() -> None:
             f"{each.error_of_spread:.2f}",
             f"{each.error_of_rms:.1f}",
             f"{each.flips}/{each.decisions}",
+            f"{each.gain:.4f}",
             f"{each.margin_of_rms:.1f}",
             f"{each.margin_of_noise_around:.1f}",
         )
         for each in found
     ]
-    heads = ("task", "output", "in", "SNR dB", "error / spread", "error / RMS", "flips", "margin / RMS", "/ around")
-    print(table(heads, rows))
+    noise = ("SNR dB", "error / spread", "error / RMS", "flips", "gain", "margin / RMS", "/ around")
+    print(table(("task", "output", "in", *noise), rows))
     save(arguments.save, "eager_noise", arguments, {"figures": [asdict(each) for each in found]})
 
 
@@ -124,6 +126,7 @@ def _noise(task: str, output: str, precision: str, pool: Pool) -> Noise:
         error_of_rms=pool.error / rms,
         decisions=pool.decisions,
         flips=len(pool.flipped),
+        gain=pool.gain,
         margin_of_rms=max((flip.margin / rms for flip in pool.flipped), default=0.0),
         margin_of_noise_around=max((flip.margin / flip.noise for flip in pool.flipped if flip.noise), default=0.0),
     )

@@ -1,11 +1,11 @@
 """Measure how far correct artifacts lie from the eager model, in units of the eager model's own noise.
 
 The criterion of parity is ``max |artifact - float64| <= noise_factor * e0 + scale_factor * scale``, and in a lower
-precision a least signal-to-noise ratio and cosine besides. For every head, seed and width of the weights a model is
-made, exported in both forms of the layers, and compared on the usual cases. Printed are quantiles of ``error / e0`` for
-each output and kind of places, and the largest ``error / limit``; the same for the largest difference between a row
-alone and in a batch; in a lower precision the least signal-to-noise ratio and cosine, and the decisions that flipped.
-The last row is over all.
+precision a least signal-to-noise ratio, a cosine and a gain besides. For every head, seed and width of the weights a
+model is made, exported in both forms of the layers, and compared on the usual cases. Printed are quantiles of
+``error / e0`` for each output and kind of places, and the largest ``error / limit``; the same for the largest
+difference between a row alone and in a batch; in a lower precision the least signal-to-noise ratio and cosine, the gains, and the
+decisions that flipped. The last row is over all.
 
 Usage: ``python -m benchmarks.parity_noise [--target onnx] [--precision fp32] [--calibrate builtin] [--size tiny]
 [--seeds 20] [--tasks qa …] [--sequence 16 …] [--save FILE]``
@@ -99,6 +99,7 @@ def _measure(
                 # A row alone is no output of its own: its ratio is that of the output.
                 "snr_db": judged.snr_db,
                 "cosine": judged.cosine,
+                "gain": judged.gain,
                 "decisions": judged.decisions,
                 "flips": judged.flips,
                 "clear_flips": judged.clear_flips,
@@ -142,6 +143,7 @@ def _render(figures: list[dict[str, Any]]) -> str:
             f"{max(figure['of_limit'] for figure in group):.2f}",
             f"{min(figure['snr_db'] for figure in group):.1f}",
             f"{min(figure['cosine'] for figure in group):.5f}",
+            "{:.3f} to {:.3f}".format(*(best(figure["gain"] for figure in group) for best in (min, max))),
             "{} / {} of {}".format(
                 *(sum(figure[key] for figure in group) for key in ("clear_flips", "flips", "decisions"))
             ),
@@ -149,7 +151,7 @@ def _render(figures: list[dict[str, Any]]) -> str:
         for key, group in groups.items()
     ]
     of_e0 = [f"error/e0 {quantile:.0%}" for quantile in QUANTILES]
-    last = ["max error/scale", "max error/limit", "least SNR dB", "least cosine", "clear flips / flips"]
+    last = ["max error/scale", "max error/limit", "least SNR dB", "least cosine", "gain", "clear flips / flips"]
     return table(["task", "output", "at", "width", "runs", *of_e0, *last], rows)
 
 

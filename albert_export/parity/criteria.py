@@ -38,6 +38,8 @@ class Criterion:
         least_snr_db: Least signal-to-noise ratio in dB; None in full precision.
         least_cosine: Least cosine between the outputs; None where ``least_snr_db`` says as much: an error of share r of
             the spread leaves a cosine of at least sqrt(1 - r^2).
+        most_gain: The slope of the artifact's numbers on the float64 ones, each less their mean, may differ from 1 by
+            this much: rounding scatters numbers, and does not stretch them. None in full precision.
         most_flips: Largest share of decisions that may be taken otherwise; two may in any case. None of them may be
             clear.
         row_factor: A row alone may differ by this multiple of ``spread``; None for the limit of the output itself.
@@ -49,6 +51,7 @@ class Criterion:
     scale_factor: float
     least_snr_db: float | None = None
     least_cosine: float | None = None
+    most_gain: float | None = None
     most_flips: float | None = None
     row_factor: float | None = None
     last_digit: float = 1e-6
@@ -88,6 +91,7 @@ class Criterion:
         return (
             pool.snr_db >= self.least_snr_db
             and (self.least_cosine is None or pool.cosine >= self.least_cosine)
+            and (self.most_gain is None or abs(pool.gain - 1.0) <= self.most_gain)
             and (self.most_flips is None or len(pool.flipped) <= max(2, self.most_flips * pool.decisions))
             and not pool.clear_flips
         )
@@ -96,15 +100,11 @@ class Criterion:
 #: Precision of an artifact -> its criterion. docs/parity.md tells how the figures were measured.
 CRITERIA = {
     "fp32": Criterion(noise_factor=4.0, scale_factor=1e-6),
-    "fp16": Criterion(
-        4.0, 0.5, least_snr_db=30.0, most_flips=0.05, row_factor=0.08, last_digit=1e-3
-    ),
-    "bf16": Criterion(
-        4.0, 2.0, least_snr_db=15.0, most_flips=0.25, row_factor=0.3, last_digit=8e-3
-    ),
-    "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, most_flips=0.25, row_factor=0.2),
+    "fp16": Criterion(4.0, 0.5, least_snr_db=30.0, most_gain=0.02, most_flips=0.05, row_factor=0.08, last_digit=1e-3),
+    "bf16": Criterion(4.0, 2.0, least_snr_db=15.0, most_gain=0.1, most_flips=0.25, row_factor=0.3, last_digit=8e-3),
+    "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, most_gain=0.2, most_flips=0.25, row_factor=0.2),
     # Against the eager model with the same matrices: what is left is rounding, on a processor that may have less of it.
-    "int4": Criterion(4.0, 0.5, least_snr_db=30.0, most_flips=0.05, row_factor=0.02),
+    "int4": Criterion(4.0, 0.5, least_snr_db=30.0, most_gain=0.02, most_flips=0.05, row_factor=0.02),
 }
 
 #: The eager model of another framework against torch in float64, with torch's noise as e0: on a few numbers, as an
@@ -224,6 +224,17 @@ class Pool:
         if got <= 0.0:
             return 0.0
         return (self._products - self._of_means(self._sums, self._sums_got)) / math.sqrt(variation) / math.sqrt(got)
+
+    @property
+    def gain(self) -> float:
+        """Slope of the line that fits the artifact's numbers best, over the float64 ones, each less their mean.
+
+        1 where they are the same but for scatter and offset, NaN where the float64 ones are all the same.
+        """
+        variation = self._variation
+        if variation == 0.0 or not math.isfinite(self._squares_got):
+            return math.nan
+        return (self._products - self._of_means(self._sums, self._sums_got)) / variation
 
     @property
     def clear_flips(self) -> int:

@@ -29,8 +29,8 @@ from albert_export.targets import FRAMEWORKS
 _FAIR, _NEAR = 0.5, 0.8
 
 _OUTPUT_HEADER = (
-    "output", "at", "verdict", "max error", "limit", "of it", "e0", "scale", "SNR dB", "cosine", "flips", "clear",
-    "worst case",
+    "output", "at", "verdict", "max error", "limit", "of it", "e0", "scale", "SNR dB", "cosine", "gain", "flips",
+    "clear", "worst case",
 )  # fmt: skip
 
 #: A part of the page: the name that links go to, its title, and what is in it as HTML.
@@ -148,8 +148,9 @@ def _told(output: OutputResult) -> str:
         return f"{output.output} at {output.places} places was never compared"
     return (
         f"{output.output} at {output.places} places: max error {output.error:.2e}, limit {output.limit:.2e}, "
-        f"SNR {output.snr_db:.1f} dB, cosine {output.cosine:.6f}, {output.flips} of {output.decisions} decisions flip, "
-        f"{output.clear_flips} clearly; the largest error is in the case {output.worst_case or 'none'}"
+        f"SNR {output.snr_db:.1f} dB, cosine {output.cosine:.6f}, gain {output.gain:.4f}, {output.flips} of "
+        f"{output.decisions} decisions flip, {output.clear_flips} clearly; the largest error is in the case "
+        f"{output.worst_case or 'none'}"
     )
 
 
@@ -284,6 +285,7 @@ def _output_cells(output: OutputResult) -> list[Cell]:
         *(number(value, f"{value:.2e}") for value in (output.e0, output.scale)),
         number(output.snr_db, f"{output.snr_db:.1f}"),
         number(output.cosine, f"{output.cosine:.6f}"),
+        number(output.gain, f"{output.gain:.4f}"),
         number(output.flips, f"{output.flips} of {output.decisions}" if output.decisions else "-"),
         number(output.clear_flips, str(output.clear_flips) if output.decisions else "-"),
         Cell(output.worst_case),

@@ -1,8 +1,9 @@
 """The parity report as JUnit XML, which continuous integration shows as tests.
 
 One suite for each artifact; in it, one test for each case, output and check. Other suites hold the eager models, the
-artifacts that were skipped, what a short run leaves out, and what got worse. Attributes are those that all readers take (Jenkins, GitLab, GitHub's
-actions for it, Azure): ``name``, ``classname``, ``tests``, ``failures``, ``errors``, ``skipped``, ``time``.
+artifacts that were skipped, what a short run leaves out, and what got worse. Attributes are those that all readers take
+(Jenkins, GitLab, GitHub's actions for it, Azure): ``name``, ``classname``, ``tests``, ``failures``, ``errors``,
+``skipped``, ``time``.
 """
 
 from __future__ import annotations
@@ -112,8 +113,9 @@ def _output_test(output: OutputResult) -> _Test:
         return _Test(name, () if output.ok else ("nothing was compared",), "there are none" if output.ok else None)
     told = (
         f"max error {output.error:.2e}, limit {output.limit:.2e} ({share_of_limit(output):.0%}), e0 {output.e0:.2e}, "
-        f"SNR {output.snr_db:.1f} dB, cosine {output.cosine:.6f}, {output.flips} of {output.decisions} decisions flip, "
-        f"{output.clear_flips} clearly; the largest error is in the case {output.worst_case or 'none'}"
+        f"SNR {output.snr_db:.1f} dB, cosine {output.cosine:.6f}, gain {output.gain:.4f}, {output.flips} of "
+        f"{output.decisions} decisions flip, {output.clear_flips} clearly; the largest error is in the case "
+        f"{output.worst_case or 'none'}"
     )
     return _Test(name, () if output.ok else (told,), told=told)
 

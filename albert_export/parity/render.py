@@ -167,10 +167,12 @@ def _eager_line(result: EagerResult) -> str:
 def rule_line(artifact: ArtifactResult) -> str:
     """Return the criterion of an artifact in a sentence."""
     criterion = artifact.criterion
-    least, cosine, flips = criterion.least_snr_db, criterion.least_cosine, criterion.most_flips
+    least, cosine, gain = criterion.least_snr_db, criterion.least_cosine, criterion.most_gain
+    flips = criterion.most_flips
     also = [
         *([] if least is None else [f"SNR ≥ {least:g} dB"]),
         *([] if cosine is None else [f"cosine ≥ {cosine:g}"]),
+        *([] if gain is None else [f"gain from {1 - gain:g} to {1 + gain:g}"]),
         *([] if flips is None else [f"at most {flips:.0%} of the decisions flip, and none clearly"]),
     ]
     unit = "spread" if criterion.lossy else "scale"
@@ -202,13 +204,16 @@ def worst(report: ParityReport) -> str:
     if not judged:
         return "no artifact was compared"
     artifact, output = max(missed or judged, key=lambda pair: pair[1].error / (pair[1].limit or 1.0))
-    least, cosine = artifact.criterion.least_snr_db, artifact.criterion.least_cosine
+    criterion = artifact.criterion
+    least, cosine, gain = criterion.least_snr_db, criterion.least_cosine, criterion.most_gain
     ratio = "" if least is None else f", SNR {output.snr_db:.1f} dB of at least {least:g}"
     angle = "" if cosine is None else f", cosine {output.cosine:.4f} of at least {cosine:g}"
+    slope = "" if gain is None else f", gain {output.gain:.3f} of {1 - gain:g} to {1 + gain:g}"
     flips = f", {output.flips} of {output.decisions} decisions flip, {output.clear_flips} clearly"
     return (
         f"{artifact.file}: {output.output} at {output.places} places: max error {output.error:.2e}, limit "
-        f"{output.limit:.2e}{ratio}{angle}{flips if output.flips else ''}, in the case {output.worst_case or 'none'}"
+        f"{output.limit:.2e}{ratio}{angle}{slope}{flips if output.flips else ''}, in the case "
+        f"{output.worst_case or 'none'}"
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: 1, since 2026-11-22.
 #: 2, since 2026-11-28: ``quick``, ``left_out``, ``skipped`` and ``comparison`` of the report; ``size``, ``memory``,
 #: ``flipped`` and ``depth`` of an artifact; ``histogram`` of an output.
-#: 3, since 2026-11-28: ``skip`` of the report; ``reference`` and ``unrounded`` of an artifact.
+#: 3, since 2026-11-28: ``skip`` of the report; ``reference`` and ``unrounded`` of an artifact; ``gain`` of an output.
 SCHEMA_VERSION = 3
 
 
@@ -51,6 +51,8 @@ class OutputResult:
         worst_case: Case in which ``error`` was met.
         ok: Whether it was compared at all, and meets the criterion.
         histogram: How many errors are how large.
+        gain: Slope of the artifact's numbers on the float64 ones, each less their mean: 1 but for stretching; NaN where
+            the output is the same whatever the input.
     """
 
     output: str
@@ -70,6 +72,7 @@ class OutputResult:
     worst_case: str
     ok: bool
     histogram: Histogram = field(default_factory=Histogram)
+    gain: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class UnroundedResult:
         error: max |artifact - eager fp64|.
         snr_db: Signal-to-noise ratio in dB.
         cosine: Cosine of the angle between both, each less their mean.
+        gain: Slope of the one on the other, each less their mean.
         decisions: Decisions that the output was read for.
         flips: How many of them the artifact takes otherwise.
     """
@@ -91,6 +95,7 @@ class UnroundedResult:
     error: float
     snr_db: float
     cosine: float
+    gain: float
     decisions: int
     flips: int
 
@@ -295,6 +300,7 @@ class ArtifactResult:
             "limit",
             "snr_db",
             "cosine",
+            "gain",
             "decisions",
             "flips",
             "clear_flips",

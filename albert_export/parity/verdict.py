@@ -87,6 +87,7 @@ def _unrounded(name: str, pool: Pool) -> UnroundedResult:
         error=pool.error,
         snr_db=pool.snr_db,
         cosine=pool.cosine,
+        gain=pool.gain,
         decisions=pool.decisions,
         flips=len(pool.flipped),
     )
@@ -118,6 +119,7 @@ def _judged(pools: Mapping[tuple[str, Places], Pool], criterion: Criterion) -> t
             # An output that was never compared must not pass; padding may be missing from all cases.
             ok=criterion.passes(pool) and (pool.count > 0 or places == "padding"),
             histogram=histogram(pool.errors),
+            gain=pool.gain,
         )
         for (name, places), pool in pools.items()
     )

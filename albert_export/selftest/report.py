@@ -36,8 +36,8 @@ class Trial:
             ``passes`` of the healthy export; ``does not apply`` where the model cannot have this wrong; ``not tested``
             where the target is to be skipped.
         case: The case in which it was caught; None where it was not, or by a check of no single case.
-        by: What caught it: ``max error``, ``SNR``, ``cosine``, ``decisions``, the kind of a fault, the name of a check,
-            or ``sharing``, where the export was refused and nothing was compared; empty where nothing did.
+        by: What caught it: ``max error``, ``SNR``, ``cosine``, ``gain``, ``decisions``, the kind of a fault, the name
+            of a check, or ``sharing``, where the export was refused and nothing was compared; empty where nothing did.
         found: The first figure that failed; else why it was not caught.
         effect_db: What the control changes of the eager model in float64, against the spread of the output it changes
             most, in dB; minus infinity where it changes nothing. None where it was not measured.
@@ -136,6 +136,8 @@ def _figure(result: ArtifactResult, output: OutputResult) -> tuple[str, str]:
         return "SNR", f"SNR {output.snr_db:.1f} dB, at least {criterion.least_snr_db:g}"
     if criterion.least_cosine is not None and not output.cosine >= criterion.least_cosine:
         return "cosine", f"cosine {output.cosine:.4f}, at least {criterion.least_cosine:g}"
+    if criterion.most_gain is not None and not abs(output.gain - 1) <= criterion.most_gain:
+        return "gain", f"gain {output.gain:.3f}, from {1 - criterion.most_gain:g} to {1 + criterion.most_gain:g}"
     if output.clear_flips:
         return "decisions", f"{output.clear_flips} of {output.decisions} decisions flip clearly, none may"
     most = criterion.most_flips or 0

@@ -202,9 +202,8 @@ class _Run:
             verdict = "undetectable"
         else:
             verdict = "MISSED"
-        return Trial(
-            control.name, artifact.file, artifact.target, artifact.precision, verdict, case, found, by, effect, threshold
-        )
+        file, target, precision = artifact.file, artifact.target, artifact.precision
+        return Trial(control.name, file, target, precision, verdict, case, found, by, effect, threshold)
 
     def _threshold(self, artifact: Artifact) -> float:
         """Return the noise that an artifact's criterion lets pass, in dB of the spread."""

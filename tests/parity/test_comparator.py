@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from albert_export.bundle import Bundle
-from albert_export.checkpoints import Checkpoint
+from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import BundleError, DeviceError
 from albert_export.parity import ParityReport, rounding
 from albert_export.parity.cases import Case
 from albert_export.parity.compare import batches
 from albert_export.parity.oracle import Oracle, Reference
 from albert_export.parity.report import ArtifactResult, OutputResult
-from tests.parity.conftest import MakeBundle
+from tests.parity.conftest import MakeBundle, MakeCheckpoint
 from tests.parity.fakes import Arrays, Spoil, check_spoiled
 
 Check = Callable[..., ParityReport]
@@ -291,3 +291,20 @@ def test_cutting_a_case_into_batches() -> None:
     cut = [(batch.inputs["input_ids"][:, 0].tolist(), rows) for batch, rows in batches(case, 2)]
     assert cut == [([0, 1], slice(0, 2)), ([2, 3], slice(2, 4)), ([4, 4], slice(4, 5))]
     assert [rows for _, rows in batches(case, None)] == [slice(0, 5)]
+
+
+@pytest.mark.parametrize("gain", [0.56, 1.0, 1.4])
+@pytest.mark.parametrize("task", ["question-answering", "fill-mask"])
+def test_stretched_answers_are_a_miss_in_int8(
+    monkeypatch: pytest.MonkeyPatch, bundle_of: MakeBundle, checkpoint_of: MakeCheckpoint, task: str, gain: float
+) -> None:
+    def spoil(_: Arrays, outputs: Arrays) -> Arrays:
+        return {name: values * np.float32(gain) for name, values in outputs.items()}
+
+    bundle = bundle_of(task, precision="int8")
+    artifact = only(check_spoiled(monkeypatch, bundle, open_checkpoint(checkpoint_of(task)), spoil))
+    assert artifact.ok is (gain == 1.0)
+    for item in artifact.outputs:
+        if item.places == "real":
+            assert item.gain == pytest.approx(gain, rel=1e-3)
+            assert item.ok is (gain == 1.0)

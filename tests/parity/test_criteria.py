@@ -160,6 +160,25 @@ def test_no_figure_of_a_criterion_is_implied_by_another(precision: str) -> None:
     assert pool.cosine == pytest.approx(implied, abs=2e-3)
 
 
+@pytest.mark.parametrize("gain", [0.56, 0.7, 1.4, 1.44])
+@pytest.mark.parametrize("precision", [name for name, criterion in CRITERIA.items() if criterion.lossy])
+def test_an_output_that_is_stretched_is_a_miss_though_it_points_the_right_way(precision: str, gain: float) -> None:
+    """Cosine 1 and no decision otherwise, and at 7 dB even the energy passes: only the gain can tell."""
+    exact = np.random.default_rng(8).standard_normal((60, 40)) + 5.0
+    pool = measure("case", exact, exact, gain * exact - 2.0, np.ones(60, bool), by_entry=True)
+    assert (pool.gain, pool.cosine) == (pytest.approx(gain), pytest.approx(1.0))
+    assert not criterion_for(precision).passes(pool)
+
+
+def test_noise_and_an_offset_are_no_gain() -> None:
+    generator = np.random.default_rng(9)
+    exact = generator.standard_normal((200, 40))
+    got = exact + 0.3 * generator.standard_normal(exact.shape) + 0.1
+    pool = measure("case", exact, exact, got, np.ones(200, bool), by_entry=True)
+    assert pool.gain == pytest.approx(1.0, abs=0.02)
+    assert math.isnan(measure("flat", np.ones((2, 3)), np.ones((2, 3)), np.ones((2, 3)), EVERYWHERE).gain)
+
+
 def test_an_offset_that_every_answer_has_hides_nothing() -> None:
     """As a bias gives it: it is right even where everything before it is wrong."""
     exact = -8 + 2 * np.random.default_rng(2).standard_normal((40, 30))

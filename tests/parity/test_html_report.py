@@ -78,9 +78,7 @@ def test_the_verdict_comes_first_and_every_part_is_there() -> None:
 
 
 def test_a_colour_is_never_the_only_sign() -> None:
-    cells = re.findall(
-        r'<td class="(missed|pass|fair|near)"[^>]*>(?:<details><summary>)?([^<]*)', missing().to_html()
-    )
+    cells = re.findall(r'<td class="(missed|pass|fair|near)"[^>]*>(?:<details><summary>)?([^<]*)', missing().to_html())
     assert len(cells) > 40
     for kind, shown in cells:
         if shown != "clear":
@@ -94,7 +92,9 @@ def test_what_a_cell_has_to_tell_needs_no_mouse() -> None:
     told = [more for shown, more in opened if shown.startswith("✗")]
     assert any("start_logits: max error 1.90e+00, limit 8.00e-01; end_logits: max error" in more for more in told)
     assert any(more.startswith("start_logits differs by 1") for more in told)
-    assert "cosine 0.999999, 12 of 20 decisions flip, 2 clearly" in page, "the findings name every figure judged by"
+    assert "cosine 0.999999, gain 1.0001, 12 of 20 decisions flip, 2 clearly" in page, (
+        "the findings name every figure judged by"
+    )
 
 
 def test_hostile_text_stays_text() -> None:

@@ -165,7 +165,7 @@ def test_the_first_figure_that_fails_is_told(
     criterion = criteria.CRITERIA["int8"]
 
     def told(**figures: Any) -> tuple[str, str | None, str]:
-        figures = {"limit": math.inf, "snr_db": 40.0, "cosine": 1.0, **figures}
+        figures = {"limit": math.inf, "snr_db": 40.0, "cosine": 1.0, "gain": 1.0, **figures}
         changed = dataclasses.replace(first, ok=False, worst_case="padding", **figures)
         return first_failure(dataclasses.replace(result, criterion=criterion, outputs=(changed, *others)))
 
@@ -173,7 +173,11 @@ def test_the_first_figure_that_fails_is_told(
     assert told(error=2.0, limit=1.0) == ("max error", "padding", f"{place}max error 2.00e+00, limit 1.00e+00")
     assert told(snr_db=3.0) == ("SNR", "padding", f"{place}SNR 3.0 dB, at least 7")
     assert told(cosine=0.5) == ("cosine", "padding", f"{place}cosine 0.5000, at least 0.9")
-    assert told(clear_flips=2, decisions=9) == ("decisions", "padding", f"{place}2 of 9 decisions flip clearly, none may")
+    assert told(clear_flips=2, decisions=9) == (
+        "decisions",
+        "padding",
+        f"{place}2 of 9 decisions flip clearly, none may",
+    )
     assert told(flips=5, decisions=9) == ("decisions", "padding", f"{place}5 of 9 decisions flip, at most 25%")
     assert told(count=0) == ("missing", "padding", f"{place}it was never compared")
     failed = dataclasses.replace(result.checks[1], ok=False, detail="apart")
