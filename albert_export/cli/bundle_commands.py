@@ -212,9 +212,9 @@ def parity_command(
     check_use(ctx, asked=as_self_test)
     if as_self_test:
         source = {"revision": revision, "cache_dir": cache_dir, "local_files_only": local_files_only}
-        options = {"model": model, "task": task, "targets": chosen, "skip": names_in(skip), **source}
-        options |= {"device": device, "seed": seed}
-        run_self_test(ctx, bundle, as_json=as_json, say=progress(quiet), **options)
+        what = {"model": model, "task": task, "targets": chosen, "skip": names_in(skip)}
+        how = {"device": device, "seed": seed}
+        run_self_test(ctx, bundle, as_json=as_json, say=progress(quiet), **what, **how, **source)
     assert bundle is not None, "check_use looked"
     if plot is not None:
         check_plot(plot)

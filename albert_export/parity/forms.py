@@ -65,12 +65,12 @@ def write_reports(
         else:
             written.append(path)
     if failed:
-        path, error = failed[0]
+        path, first = failed[0]
         raise BundleError(
             "a parity report must be written where there is room for it",
-            received=f"{path}: {error.strerror}",
+            received=f"{path}: {first.strerror}",
             fix="choose another directory",
-        ) from error
+        ) from first
     return tuple(written)
 
 
