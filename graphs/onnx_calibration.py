@@ -31,10 +31,15 @@ def observed_ranges(
         activations: Values of the graph and of the bodies of its loops.
         feeds: Inputs by name.
 
+    Returns:
+        An entry for each activation; none where none was asked for, and nothing is run then.
+
     Raises:
         ExportError: There are no feeds, the graph does not run on one, or a number is not finite.
         MissingDependencyError: onnxruntime is not installed.
     """
+    if not activations:  # asked for no output, ONNX Runtime would give all
+        return {}
     ort = require("onnxruntime", needed_for="calibrating ONNX artifacts", extra="onnxruntime")
     order = _observe(model, activations)
     found: dict[str, tuple[float, float]] = {}
