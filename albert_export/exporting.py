@@ -23,7 +23,7 @@ from albert_export.export_options import (
     texts_to_calibrate_on,
 )
 from albert_export.export_proof import Proof, remove_reports
-from albert_export.parts import check_parts
+from albert_export.parts import NARROW, check_parts
 from albert_export.positions import at_positions, check_target_chooses
 from albert_export.readers import Reader, choose_reader, reader_layers, reader_sizes
 from albert_export.targets import FRAMEWORKS, PRECISIONS, check_precision, check_target_opset, get_target
@@ -84,7 +84,8 @@ def export(
             texts show; None leaves them to be measured in each run.
         quantize: Parts of the model that get the integers of ``precision``, of ``embeddings``, ``attention``, ``ffn``
             and ``head``: a sequence, or a string with commas between; the others stay as they are, and no others do.
-            None for all, but those that cost more of the task's metric than ``max_drop`` allows.
+            None for all, but those that cost more of the task's metric than ``max_drop`` allows. Matrices with fewer
+            than 16 outputs, such as the head's of question answering, always stay as they are.
         tokens: ``packed`` leaves padding out of all that is computed token by token, so that a batch of mixed lengths
             costs its real tokens; outputs keep their shapes and repeat, at padding, the last real token before it.
             ``padded`` computes padding as any token; None for the target's default.
@@ -111,7 +112,7 @@ def export(
     Raises:
         UnknownNameError: No target, task, precision, part, layers or reader of that name.
         InputError: The target has no such precision, a fixed size is out of range, there are no texts to calibrate
-            on, or an option is not the target's.
+            on, the parts to quantise have nothing to quantise, or an option is not the target's.
         CheckpointError: The checkpoint cannot be found or read, lacks the head, or holds NaN or infinity.
         ConfigError: The configuration breaks a rule.
         ExportError: Tracing, a pass or the check of the file failed.
@@ -193,6 +194,9 @@ def export(
             say=say,
         )
         file = maker.make().file
+        for part in options.get("parts", ()):
+            if part not in (maker.quantized_bytes or {}):
+                say(f"warning: {part} has no matrix with {NARROW} outputs or more: nothing of it is in {precision}")
         remove_reports(writer)
         if parity:
             proof = Proof(

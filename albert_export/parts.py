@@ -19,6 +19,10 @@ _NAMES: dict[str, str] = {
 #: The parts in the order of the model. A decoder that is tied to the word embeddings goes with them.
 PARTS: tuple[str, ...] = tuple(_NAMES)
 
+#: A matrix with fewer outputs, or a table with fewer rows, stays as it is, in every target: it takes no room, and what
+#: such a matrix gives are the answers themselves.
+NARROW = 16
+
 #: What an artifact's facts call the parts that its integers left out because they cost too much.
 LEFT = "left_in_fp32"
 
@@ -54,6 +58,27 @@ def check_parts(chosen: str | Sequence[str] | None) -> tuple[str, ...]:
     if not names:
         raise InputError("there must be a part to quantise", received="none", fix=f"choose from {', '.join(PARTS)}")
     return tuple(part for part in PARTS if part in names)
+
+
+def quantized_parts(sizes: Mapping[str, int], chosen: Sequence[str]) -> dict[str, int]:
+    """Return the entries of those of the chosen parts that have anything to quantise, in the order of ``sizes``.
+
+    Args:
+        sizes: Part -> bytes of its matrices that can be quantised, of all parts.
+        chosen: Names of parts.
+
+    Raises:
+        InputError: None of them has anything.
+    """
+    found = {part: size for part, size in sizes.items() if size and part in chosen}
+    if not found:
+        others = [part for part, size in sizes.items() if size]
+        raise InputError(
+            f"there must be a matrix with {NARROW} outputs or more to quantise",
+            received=f"{', '.join(chosen)}, which {'has' if len(chosen) == 1 else 'have'} none in this model",
+            fix=f"choose from {', '.join(others)}" if others else "choose a precision without integers",
+        )
+    return found
 
 
 def told_left(fact: Mapping[str, Any], precision: str) -> str:

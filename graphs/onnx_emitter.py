@@ -26,7 +26,7 @@ from albert_export.graphs.passes import Pass, pipeline, run_passes
 from albert_export.graphs.sharing import Sharing
 from albert_export.graphs.tracing import Trace, trace
 from albert_export.graphs.weights import WeightStore
-from albert_export.parts import PARTS
+from albert_export.parts import PARTS, quantized_parts
 from albert_export.targets import NEWEST_INTEGER_OPSET, ONNX_OPSETS, check_target_opset
 from albert_export.tasks import Task, TensorSpec
 
@@ -107,6 +107,7 @@ def emit_onnx(
 
     Raises:
         ExportError: The model cannot be traced, lowered or checked.
+        InputError: No chosen part has anything to quantise.
         SharingError: The file would store a weight more than once.
     """
     check_opset(opset, precision)
@@ -131,7 +132,7 @@ def emit_onnx(
     form = {"precision": precision, "tokens": tokens}
     built.metadata_props.update(_metadata(task, config, layers, {**form, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
-    quantized = _quantized_bytes(built, parts) if precision in ("int8", "int4") else {}
+    quantized = quantized_parts(_quantizable_bytes(built), parts) if precision in ("int8", "int4") else {}
     passes = _pipeline(opset, precision, tokens, parts, ranges)
     changed = run_passes(built, passes, unique_parameter_bytes=unique)
     progress(f"writing {path.name}")
@@ -154,7 +155,7 @@ def emit_onnx(
             "loops": [f"{node.name} x {_repeats(node)}" for node in built.graph if node.op_type == "Loop"],
             "passes": list(changed),
             "tokens": tokens,
-            **_precision_facts(precision, parts, calibrated=ranges is not None),
+            **_precision_facts(precision, list(quantized), calibrated=ranges is not None),
             "external_data": len(files) > 1,
         },
         traced_sizes=dict(traced.traced_sizes),
@@ -186,19 +187,18 @@ def _pipeline(
     return pipeline(opset, quantizing, narrowing, packing)
 
 
-def _precision_facts(precision: str, parts: Sequence[str], *, calibrated: bool) -> dict[str, Any]:
+def _precision_facts(precision: str, quantized: list[str], *, calibrated: bool) -> dict[str, Any]:
     if precision == "int8":
         form = "int8, calibrated" if calibrated else "int8, a scale for each token at run time"
-        return {"quantized": list(parts), "activations": form, "weight_steps": WEIGHT_STEPS}
+        return {"quantized": quantized, "activations": form, "weight_steps": WEIGHT_STEPS}
     if precision == "int4":
-        return {"quantized": list(parts), "activations": "float32", "block_size": BLOCK}
+        return {"quantized": quantized, "activations": "float32", "block_size": BLOCK}
     return {"activations": "float16" if precision == "fp16" else "float32"}
 
 
-def _quantized_bytes(model: ir.Model, parts: Sequence[str]) -> dict[str, int]:
-    """Return the float32 bytes of each part's matrices that are going to be quantised; without those of none."""
-    found = {part: sum(_nbytes(value) for value in quantizable(model, [part])) for part in parts}
-    return {part: size for part, size in found.items() if size}
+def _quantizable_bytes(model: ir.Model) -> dict[str, int]:
+    """Return the float32 bytes of each part's matrices that can be quantised."""
+    return {part: sum(_nbytes(value) for value in quantizable(model, [part])) for part in PARTS}
 
 
 def _nbytes(value: ir.Value) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from albert_export._imports import require
 from albert_export.errors import ExportError
 from albert_export.graphs.onnx_rewriting import Writer
-from albert_export.parts import part_of
+from albert_export.parts import NARROW, part_of
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -37,9 +37,6 @@ Array = np.ndarray[Any, Any]
 WEIGHT_STEPS = 64
 #: The same where rows are looked up only.
 _ROW_STEPS = 127
-
-#: A matrix with fewer outputs stays as it is: it takes no room, and what it gives are the answers themselves.
-NARROW = 16
 
 #: Operators that only a quantised graph has.
 _QUANTIZED = frozenset(
@@ -134,7 +131,7 @@ def check_not_quantized(model: ir.Model) -> None:
 
 
 def quantizable(model: ir.Model, parts: Sequence[str]) -> list[ir.Value]:
-    """Return the weights of the chosen parts that only products and look-ups of rows read, in order."""
+    """Return the weights of the chosen parts that only products and look-ups of rows read, in order; no narrow ones."""
     found = []
     for value in model.graph.initializers.values():
         shape = [] if value.shape is None else value.shape.numpy()

@@ -100,6 +100,7 @@ def emit_tflite(
 
     Raises:
         ExportError: The model cannot be traced, converted or written, or an argument does not fit.
+        InputError: No chosen part has anything to quantise.
         SharingError: The file would store a weight more than once.
     """
     config: Any = model.config
@@ -125,6 +126,7 @@ def emit_tflite(
     sharing = sharing_of(graph, path.stat().st_size)
     sharing.check("writing the file")
     append_files(path, files)
+    quantized = quantized_bytes(graph, parts)
     return Emitted(
         files=(path,),
         opset=None,
@@ -140,11 +142,11 @@ def emit_tflite(
             "loops": _loops(config) if layers == "rolled" else [],
             "passes": changed,
             "activations": _activations(precision, calibrated=calibration is not None),
-            **({"quantized": list(parts)} if precision == "int8" else {}),
+            **({"quantized": list(quantized)} if precision == "int8" else {}),
             "packed_files": [file.name for file in files],
         },
         traced_sizes={axis: size for axis, size in traced.trace.sizes.items() if size is not None},
-        quantized_bytes=quantized_bytes(graph, parts),
+        quantized_bytes=quantized,
         traced=traced,
     )
 

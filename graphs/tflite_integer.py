@@ -18,7 +18,12 @@ import numpy as np
 from albert_export.graphs.tflite_calibration import Feed, Place, ranges
 from albert_export.graphs.tflite_graph import Operators, Subgraph, TFLiteGraph, Types, schema
 from albert_export.graphs.tflite_passes import DENSE_VERSION, drop_unused
-from albert_export.graphs.tflite_quantization import DENSE_PER_ROW_VERSION, parameters, quantizable, quantize_weights
+from albert_export.graphs.tflite_quantization import (
+    DENSE_PER_ROW_VERSION,
+    check_quantizable,
+    parameters,
+    quantize_weights,
+)
 from albert_export.parts import PARTS
 
 #: Part of the name of every weight of a layer.
@@ -39,8 +44,11 @@ def quantize_layers(graph: TFLiteGraph, feeds: Iterable[Feed], parts: Sequence[s
         feeds: Calibration inputs.
         parts: What becomes integers, of :data:`albert_export.parts.PARTS`; the rest stays as it is.
         per_row: A scale for each output of a dense layer, or one for all.
+
+    Raises:
+        InputError: None of the parts has a matrix that can be quantised.
     """
-    chosen = quantizable(graph, parts)
+    chosen = check_quantizable(graph, parts)
     integer = [item for item in _numbered(graph) if _computes(graph, *item, chosen)]
     groups = _groups(graph, integer)
     moved = {(number, operator.outputs[0]) for number, operator in integer if _moves(graph, operator)}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from albert_export.graphs.tflite_graph import Operators, StoredWeight, Subgraph, TFLiteGraph, Types, schema
-from albert_export.parts import PARTS, part_of
+from albert_export.parts import NARROW, PARTS, part_of, quantized_parts
 
 #: FULLY_CONNECTED with int8 weights and float activations: with a scale a row, and with one for all.
 DENSE_PER_ROW_VERSION = 12
@@ -64,8 +64,11 @@ def quantize_weights(graph: TFLiteGraph, parts: Sequence[str] = PARTS, *, per_ro
         parts: Whose matrices, of :data:`albert_export.parts.PARTS`.
         per_row: A scale for each output of a dense layer and each row of a table. With False there is one a matrix,
             which is all that older interpreters know.
+
+    Raises:
+        InputError: None of the parts has such a matrix.
     """
-    chosen = quantizable(graph, parts)
+    chosen = check_quantizable(graph, parts)
     for buffer in chosen:
         graph.weights[buffer] = graph.weights[buffer].quantized(per_row=per_row)
     for subgraph, index in _tensors_of(graph, chosen):
@@ -86,8 +89,12 @@ def quantize_weights(graph: TFLiteGraph, parts: Sequence[str] = PARTS, *, per_ro
 
 
 def quantizable(graph: TFLiteGraph, parts: Sequence[str] = PARTS) -> set[int]:
-    """Return the buffers of the parts' matrices that only dense layers and look-ups of rows read."""
-    chosen = {buffer for buffer, weight in graph.weights.items() if len(weight.shape) == 2 and _part(weight) in parts}
+    """Return the buffers of the parts' matrices that only dense layers and look-ups of rows read; no narrow ones."""
+    chosen = {
+        buffer
+        for buffer, weight in graph.weights.items()
+        if len(weight.shape) == 2 and weight.shape[0] >= NARROW and _part(weight) in parts
+    }
     for subgraph, operator in graph.walk():
         for place, index in enumerate(operator.inputs):
             if subgraph.weight(index) is None:
@@ -98,6 +105,17 @@ def quantizable(graph: TFLiteGraph, parts: Sequence[str] = PARTS) -> set[int]:
             if not dense and not rows:
                 chosen.discard(subgraph.tensor(index).buffer)
     return chosen
+
+
+def check_quantizable(graph: TFLiteGraph, parts: Sequence[str]) -> set[int]:
+    """Return what :func:`quantizable` does.
+
+    Raises:
+        InputError: There is nothing.
+    """
+    sizes = {part: sum(graph.weights[buffer].nbytes for buffer in quantizable(graph, [part])) for part in PARTS}
+    quantized_parts(sizes, parts)
+    return quantizable(graph, parts)
 
 
 def quantized_bytes(graph: TFLiteGraph, parts: Sequence[str]) -> dict[str, int]:

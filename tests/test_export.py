@@ -241,6 +241,15 @@ def test_a_miss_names_the_older_artifact_that_differs(tmp_path, monkeypatch):
     assert tree(tmp_path / "choice") == before
 
 
+def test_a_chosen_part_with_nothing_to_quantise_is_told_and_is_not_in_the_manifest(tmp_path):
+    told: list[str] = []
+    bundle = quick(tmp_path / "qa", precision="int8", quantize="ffn,head", progress=told.append)
+    assert bundle.manifest.artifacts[0].facts["quantized"] == ["ffn"]
+    assert [line for line in told if line.startswith("warning")] == [
+        "warning: head has no matrix with 16 outputs or more: nothing of it is in int8"
+    ]
+
+
 def test_a_new_and_an_older_artifact_that_both_differ_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.setattr("albert_export.graphs.onnx_emitter.trace", shorter)
     quick(tmp_path / "choice", task="choice")

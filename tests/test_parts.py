@@ -7,7 +7,7 @@ import pytest
 from albert_export.checkpoints import parameters
 from albert_export.config import AlbertConfig
 from albert_export.errors import InputError, UnknownNameError
-from albert_export.parts import PARTS, check_parts, part_of
+from albert_export.parts import PARTS, check_parts, part_of, quantized_parts
 from albert_export.tasks import TASKS
 
 LAYER = "albert.encoder.albert_layer_groups.0.albert_layers.0"
@@ -57,3 +57,13 @@ def test_parts_are_chosen_by_name_in_the_order_of_the_model() -> None:
     for nothing in ("", ",", []):
         with pytest.raises(InputError, match=r"must be a part to quantise; received none"):
             check_parts(nothing)
+
+
+def test_parts_with_nothing_to_quantise_are_left_out_or_refused() -> None:
+    sizes = {"embeddings": 40, "attention": 20, "ffn": 50, "head": 0}
+    assert quantized_parts(sizes, PARTS) == {"embeddings": 40, "attention": 20, "ffn": 50}
+    assert quantized_parts(sizes, ("head", "ffn")) == {"ffn": 50}
+    with pytest.raises(InputError, match="received head, which has none in this model; fix: choose from embeddings, a"):
+        quantized_parts(sizes, ("head",))
+    with pytest.raises(InputError, match=r"received ffn, head, which have none.*fix: choose a precision without"):
+        quantized_parts(dict.fromkeys(sizes, 0), ("ffn", "head"))

@@ -22,7 +22,7 @@ from albert_export.cli.options import (
     task_names,
 )
 from albert_export.cli.output import print_json, progress
-from albert_export.parts import PARTS
+from albert_export.parts import NARROW, PARTS
 from albert_export.targets import FRAMEWORKS, TARGETS, Target
 from albert_export.tasks import TASKS
 
@@ -152,7 +152,8 @@ def _quantize_option(target: Target) -> list[_Option]:
         return []
     text = (
         f"With {' or '.join(target.by_part)}: the parts it is for, of {', '.join(PARTS)}; all by default, but those "
-        "that cost more of a metric than --max-drop allows."
+        "that cost more of a metric than --max-drop allows. Matrices with fewer than "
+        f"{NARROW} outputs stay as they are."
     )
     return [click.option("--quantize", metavar="PART,…", help=text)]
 

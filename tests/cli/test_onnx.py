@@ -245,6 +245,10 @@ def test_an_int4_export_is_proven_smaller_than_int8_and_described(invoke: Invoke
         (("--precision", "int8", "--quantize", "fnn"), "did you mean ffn?"),
         (("--precision", "int8", "--quantize", ""), "there must be a part to quantise; received none"),
         (("--quantize", "ffn"), "parts are chosen for ONNX artifacts in int8 or int4; received parts for fp32"),
+        (
+            ("--precision", "int8", "--quantize", "head"),
+            "received head, which has none in this model; fix: choose from",
+        ),
         (("--precision", "int8", "--opset", "28"), "int8 must have an opset up to 27"),
         (("--precision", "int4", "--calibrate", "builtin"), "calibration texts serve ONNX artifacts in int8"),
     ],

@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 
-from albert_export.errors import ExportError
+from albert_export.errors import ExportError, InputError
 from albert_export.graphs.onnx_emitter import OLDEST_OPSET, check_opset, emit_onnx
 from albert_export.graphs.onnx_quantization import quantize_int8
 from albert_export.parts import PARTS
@@ -218,6 +218,21 @@ def test_only_the_chosen_part_is_quantised(tmp_path, part):
     assert quantized == {f"{name}.weight_quantized" for name in expected[part]}
     assert written.facts["quantized"] == [part]
     assert noise(path, model, task) > LEAST
+
+
+@pytest.mark.parametrize("options", [{"precision": "int8"}, {"precision": "int4"}, {"calibration": True}], ids=str)
+def test_a_head_of_few_outputs_is_no_part_of_it_and_alone_it_is_refused(tmp_path, options):
+    task = get_task("qa")
+    model = tiny_model(task)
+    given = {"precision": "int8", **options}
+    if given.pop("calibration", False):
+        given["calibration"] = [inputs(task, 1, 1, 9)]
+    written = emit_onnx(model, task, tmp_path / "model.onnx", **given)
+    assert written.facts["quantized"] == list(written.quantized_bytes) == ["embeddings", "attention", "ffn"]
+    assert "qa_outputs.weight" in initializers(tmp_path / "model.onnx")
+    with pytest.raises(InputError, match=r"received head, which has none.*fix: choose from embeddings, attention, ffn"):
+        emit_onnx(model, task, tmp_path / "head.onnx", parts=["head"], traced=written.traced, **given)
+    assert not (tmp_path / "head.onnx").exists()
 
 
 def test_a_tied_decoder_goes_with_the_embeddings(tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from albert_export.errors import ExportError
+from albert_export.errors import ExportError, InputError
 from albert_export.graphs import tflite_emitter
 from albert_export.graphs.tflite_emitter import emit_tflite
 from albert_export.graphs.tflite_graph import Operators, TFLiteGraph, Types
@@ -32,6 +32,7 @@ from tests.graphs.tf_models import (
 QA = get_task("question-answering")
 MLM = get_task("fill-mask")
 CLASSES = get_task("text-classification")
+EMBED = get_task("feature-extraction")
 
 #: float32 noise of a tiny model with large weights; a wrong graph is off by more than a tenth.
 NOISE = 1e-4
@@ -161,22 +162,38 @@ def test_lower_precisions_come_near(model, calibration, precision, calibrated, l
 
 
 @pytest.mark.parametrize("calibrated", [False, True])
-def test_parts_that_are_left_out_keep_their_weights_and_their_numbers(model, calibration, calibrated, tmp_path):
+def test_parts_that_are_left_out_keep_their_weights_and_their_numbers(calibration, calibrated, tmp_path):
     given = calibration if calibrated else None
-    feed = inputs(QA, 2, 1, 16)
-    expected = eager_outputs(model, QA, feed)
-    whole = emit_tflite(model, QA, tmp_path / "whole.tflite", precision="int8", calibration=given)
+    model = tiny_model(EMBED)
+    feed = inputs(EMBED, 2, 1, 16)
+    expected = eager_outputs(model, EMBED, feed)
+    whole = emit_tflite(model, EMBED, tmp_path / "whole.tflite", precision="int8", calibration=given)
     assert list(whole.quantized_bytes) == list(PARTS)
     nearest = signal_to_noise(litert_outputs(tmp_path / "whole.tflite", feed), expected)
     for part in PARTS:
         path = tmp_path / f"{part}.tflite"
-        made = emit_tflite(model, QA, path, precision="int8", calibration=given, parts=[part], traced=whole.traced)
-        again = emit_tflite(model, QA, tmp_path / "again", precision="int8", calibration=given, parts=[part])
+        made = emit_tflite(model, EMBED, path, precision="int8", calibration=given, parts=[part], traced=whole.traced)
+        again = emit_tflite(model, EMBED, tmp_path / "again", precision="int8", calibration=given, parts=[part])
         assert path.read_bytes() == (tmp_path / "again").read_bytes(), "what was traced once serves again"
         (tmp_path / "again").unlink()
         assert made.facts["quantized"] == [part]
         assert made.quantized_bytes == again.quantized_bytes == {part: whole.quantized_bytes[part]}
         assert signal_to_noise(litert_outputs(path, feed), expected) > nearest - 1
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_a_head_of_few_outputs_is_no_part_of_it_and_alone_it_is_refused(model, calibration, calibrated, tmp_path):
+    given = calibration if calibrated else None
+    path = tmp_path / "model.tflite"
+    written = emit_tflite(model, QA, path, precision="int8", calibration=given)
+    assert written.facts["quantized"] == list(written.quantized_bytes) == ["embeddings", "attention", "ffn"]
+    stored = {weight.name: weight.type for weight in TFLiteGraph(path.read_bytes()).main.raw.tensors}
+    assert stored[b"qa_outputs.weight"] == Types.FLOAT32
+    with pytest.raises(InputError, match=r"received head, which has none.*fix: choose from embeddings, attention, ffn"):
+        emit_tflite(
+            model, QA, tmp_path / "head", precision="int8", calibration=given, parts=["head"], traced=written.traced
+        )
+    assert not (tmp_path / "head").exists()
 
 
 def test_int8_files_take_a_quarter_and_keep_a_tied_decoder_once(tmp_path):
