@@ -72,11 +72,17 @@ class StoredWeight:
         """Return the weight in the other orientation."""
         return replace(self, shape=self.shape[::-1], transposed=not self.transposed)
 
-    def quantized(self, *, per_row: bool) -> StoredWeight:
-        """Return the weight in int8, symmetric in [-127, 127]: what is largest in a row, or in all, becomes 127."""
+    def quantized(self, *, per_row: bool, least: np.ndarray[Any, Any] | None = None) -> StoredWeight:
+        """Return the weight in int8, symmetric in [-127, 127]: what is largest in a row, or in all, becomes 127.
+
+        Args:
+            per_row: Whether each row has a scale.
+            least: For each row, what its scale is at least.
+        """
         values = np.abs(self.oriented())
         largest = values.max(axis=tuple(range(1, values.ndim))) if per_row else values.max(keepdims=True).reshape(1)
-        scales = np.maximum(largest / 127.0, np.finfo(np.float32).tiny).astype(np.float32)
+        smallest = np.full(len(values), np.finfo(np.float32).tiny) if least is None else least
+        scales = np.maximum(largest / 127.0, smallest if per_row else smallest.max()).astype(np.float32)
         return replace(self, dtype="int8", scales=scales)
 
     def oriented(self) -> np.ndarray[Any, Any]:

@@ -35,6 +35,13 @@ _DEQUANTIZE_VERSION = 2
 
 Groups = dict[Place, Place]
 
+#: Scale and zero point of the tensors of a group, by its first.
+Steps = dict[Place, tuple[float, int]]
+
+#: Steps of a product that a bias, or a step of the result, has at most: so many that nothing of it is rounded away, and
+#: so few that a sum of products (33,000 of them) fits beside it into 32 bits.
+_MOST_STEPS = 2**30
+
 
 def quantize_layers(graph: TFLiteGraph, feeds: Iterable[Feed], parts: Sequence[str] = PARTS, *, per_row: bool) -> bool:
     """Write the layers in integers, and all other matrices as :func:`.quantize_weights` does.
@@ -57,8 +64,9 @@ def quantize_layers(graph: TFLiteGraph, feeds: Iterable[Feed], parts: Sequence[s
     for place, span in found.items():
         merged[groups[place]].append(span)
     spans = {root: (min(low for low, _ in all_), max(high for _, high in all_)) for root, all_ in merged.items()}
-    quantize_weights(graph, parts, per_row=per_row)
-    _Rewriter(graph, groups, {root: activation_parameters(*span) for root, span in spans.items()}, per_row).run(integer)
+    steps = {root: activation_parameters(*span) for root, span in spans.items()}
+    quantize_weights(graph, parts, per_row=per_row, least=_least_scales(graph, integer, groups, steps))
+    _Rewriter(graph, groups, steps, per_row).run(integer)
     drop_unused(graph)  # the biases in float32, and what nothing reads as floats any more
     return bool(chosen)
 
@@ -129,12 +137,33 @@ def _groups(graph: TFLiteGraph, integer: list[tuple[int, Any]]) -> Groups:
     return {place: root(place) for place in list(parents)}
 
 
+def _least_scales(
+    graph: TFLiteGraph, integer: list[tuple[int, Any]], groups: Groups, steps: Steps
+) -> dict[int, np.ndarray[Any, Any]]:
+    """Return what the scale of each row of a weight is at least, by the weight's buffer.
+
+    A bias is stored in steps of the product, which are the scale of the input times that of the row. Where a row is
+    zeros, or next to them, such a step would be so small that 32 bits have no room for the bias.
+    """
+    found: dict[int, np.ndarray[Any, Any]] = {}
+    for number, operator in integer:
+        if graph.code(operator) != Operators.FULLY_CONNECTED:
+            continue
+        subgraph = graph.subgraphs[number]
+        into, out = (steps[groups[number, index]][0] for index in (operator.inputs[0], operator.outputs[0]))
+        bias = subgraph.weight(operator.inputs[2])
+        rows = subgraph.shape(operator.inputs[1])[0]
+        largest = np.zeros(rows) if bias is None else np.abs(bias.oriented().astype(np.float64))
+        buffer = subgraph.tensor(operator.inputs[1]).buffer
+        least = np.maximum(largest, out) / _MOST_STEPS / into
+        found[buffer] = np.maximum(found.get(buffer, least), least)  # layers that are written out share a weight
+    return found
+
+
 class _Rewriter:
     """Writes the chosen operators in int8, with QUANTIZE and DEQUANTIZE where floats begin and end."""
 
-    def __init__(
-        self, graph: TFLiteGraph, groups: Groups, steps: dict[Place, tuple[float, int]], per_row: bool
-    ) -> None:
+    def __init__(self, graph: TFLiteGraph, groups: Groups, steps: Steps, per_row: bool) -> None:
         self.graph = graph
         self.groups = groups
         self.steps = steps

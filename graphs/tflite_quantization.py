@@ -5,7 +5,7 @@ What is stored in lower precision are the matrices; vectors (biases, normalisati
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +56,13 @@ def halve_weights(graph: TFLiteGraph, *, gather_halves: bool) -> bool:
     return bool(chosen)
 
 
-def quantize_weights(graph: TFLiteGraph, parts: Sequence[str] = PARTS, *, per_row: bool) -> bool:
+def quantize_weights(
+    graph: TFLiteGraph,
+    parts: Sequence[str] = PARTS,
+    *,
+    per_row: bool,
+    least: Mapping[int, np.ndarray[Any, Any]] | None = None,
+) -> bool:
     """Store the matrices of dense layers and embeddings in int8; activations are quantised at run time.
 
     Args:
@@ -64,13 +70,14 @@ def quantize_weights(graph: TFLiteGraph, parts: Sequence[str] = PARTS, *, per_ro
         parts: Whose matrices, of :data:`albert_export.parts.PARTS`.
         per_row: A scale for each output of a dense layer and each row of a table. With False there is one a matrix,
             which is all that older interpreters know.
+        least: Buffer of a weight -> for each of its rows, what the scale is at least.
 
     Raises:
         InputError: None of the parts has such a matrix.
     """
     chosen = check_quantizable(graph, parts)
     for buffer in chosen:
-        graph.weights[buffer] = graph.weights[buffer].quantized(per_row=per_row)
+        graph.weights[buffer] = graph.weights[buffer].quantized(per_row=per_row, least=(least or {}).get(buffer))
     for subgraph, index in _tensors_of(graph, chosen):
         weight = graph.weights[subgraph.tensor(index).buffer]
         subgraph.tensor(index).type = Types.INT8
