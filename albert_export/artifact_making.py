@@ -63,6 +63,7 @@ class ArtifactMaker:
         self._options = options
         self._facts = facts
         self._kept: tuple[Any, Any, Any] | None = None
+        self._written: tuple[str, ...] = ()
         self.quantized_bytes: Mapping[str, int] | None = None
 
     def make(
@@ -81,6 +82,10 @@ class ArtifactMaker:
         quiet = self.quantized_bytes is not None
         eager, fresh, traced = self._kept or (*self._load(quiet=quiet), None)
         file = self.target.place.format(form=self._form)
+        for relative in self._written:
+            # Once it was proven, what the old bundle has too is a link to there, and writing into it would be writing
+            # into the old bundle.
+            self.writer.path_for_new_file(relative)
         emitted = resolve(self.target.emitter)(
             eager,
             self.task,
@@ -105,12 +110,13 @@ class ArtifactMaker:
             paths.append(self.writer.path_for_new_file(second))
             link_or_copy(paths[0], paths[-1])
         directory = self.writer.directory
+        self._written = tuple(path.relative_to(directory).as_posix() for path in paths)
         artifact = Artifact(
             target=self.target.name,
             precision=self.precision,
             layers=self._layers,
             file=file,
-            files=tuple(self.writer.settle(path.relative_to(directory).as_posix()) for path in paths),
+            files=tuple(map(self.writer.settle, self._written)),
             shapes=self._sizes,
             opset=emitted.opset,
             inputs=emitted.inputs,
