@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def leave_costly_parts(maker: ArtifactMaker, proof: Proof, report: ParityReport, file: str) -> ParityReport:
     """Make the artifact again with fewer parts in integers, until its metrics fall by no more than is allowed.
 
-    Nothing is tried where no metric fell too far, or where something else misses that no part can mend.
+    Nothing is tried where no metric fell too far, or where something else misses that no part can mend; nor where there
+    are no integers, or those of one part only, of which one stays.
 
     Args:
         maker: Has made the artifact in whole.
@@ -37,7 +38,7 @@ def leave_costly_parts(maker: ArtifactMaker, proof: Proof, report: ParityReport,
     fallen = [metric for metric in first.metrics if not metric.ok]
     sizes = maker.quantized_bytes or {}
     others = [result.ok for result in report.artifacts if result is not first] + [eager.ok for eager in report.eager]
-    if not fallen or first.faults or not all(others):
+    if not fallen or first.faults or not all(others) or len(sizes) < 2:
         return report
     worst = max(fallen, key=_excess)
     say, precision = maker.say, maker.precision

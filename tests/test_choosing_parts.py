@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import albert_export as ax
 from albert_export.builtin import held_out_file
 from albert_export.bundle import Bundle
-from albert_export.choosing_parts import choose
+from albert_export.choosing_parts import choose, leave_costly_parts
 from albert_export.errors import ParityError
 from albert_export.inspection import inspect_bundle, render
 from albert_export.parity.metrics import MetricResult
@@ -159,6 +160,17 @@ def test_the_model_is_traced_once_for_all_choices_and_a_miss_leaves_what_there_w
     assert rejected.parity is not None
     assert rejected.parity["ok"] is False
     assert rejected.parity["metrics"]["accuracy"]["drop"] > 0.5
+
+
+@pytest.mark.parametrize("sizes", [{}, {"ffn": 50}], ids=["no-integers", "one-part"])
+def test_nothing_is_tried_where_no_part_can_be_left(sizes: dict[str, int]) -> None:
+    fallen = SimpleNamespace(file="a", metrics=(MetricResult("accuracy", 90.0, 80.0, 10.0, 0.0),), faults=())
+    report: Any = SimpleNamespace(artifacts=(fallen,), eager=(), artifact=lambda _: fallen)
+    told: list[str] = []
+    maker: Any = SimpleNamespace(quantized_bytes=sizes, say=told.append, precision="fp16")
+    proof: Any = None
+    assert leave_costly_parts(maker, proof, report, "a") is report
+    assert told == []
 
 
 def test_parts_that_were_asked_for_stay_as_they_are(items: Path, tmp_path: Path) -> None:
