@@ -13,10 +13,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from albert_export._jax import import_jax
 from albert_export.checkpoints.matching import canonical_name
 from albert_export.checkpoints.names import is_flax_transposed
 from albert_export.errors import AlbertExportError, ExportError
+from albert_export.graphs.narrowing import check_fits
 from albert_export.tasks import Task
 
 if TYPE_CHECKING:
@@ -64,7 +67,8 @@ def trace(model: Any, task: Task, *, precision: str, layers: str, sizes: Mapping
         sizes: Fixed size of a dynamic axis, None to keep it dynamic.
 
     Raises:
-        ExportError: Another precision, or a fixed sequence that is longer than the model's positions.
+        ExportError: Another precision, a fixed sequence that is longer than the model's positions, or a weight that is
+            too large for the precision.
     """
     from flax.traverse_util import unflatten_dict
 
@@ -92,7 +96,9 @@ def trace(model: Any, task: Task, *, precision: str, layers: str, sizes: Mapping
         )
         return {spec.name: outputs[spec.name].astype(jax.numpy.float32) for spec in task.outputs}
 
-    return JaxTrace(function, _inputs(task, fixed), _Weights(model, dtype), task, fixed)
+    weights = _Weights(model, dtype)
+    weights.check_fit()
+    return JaxTrace(function, _inputs(task, fixed), weights, task, fixed)
 
 
 @contextmanager
@@ -128,6 +134,12 @@ class _Weights(Mapping[str, Any]):
         self._stored = StoredWeights(model.params)
         self._names = dict(sorted((canonical_name(name), name) for name in self._stored))
         self._dtype = dtype
+
+    def check_fit(self) -> None:
+        """Raise ExportError where the dtype does not hold a weight."""
+        if self._dtype != np.float32:
+            for name, stored in self._names.items():
+                check_fits(name, float(np.abs(self._stored[stored]).max(initial=0.0)), str(self._dtype))
 
     def __getitem__(self, name: str) -> Any:
         return self._stored[self._names[name]].astype(self._dtype, copy=False)

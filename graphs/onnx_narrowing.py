@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from albert_export._imports import require
-from albert_export.errors import ExportError
+from albert_export.graphs.narrowing import check_fits
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -91,14 +91,7 @@ def _store(value: ir.Value, dtype: ir.DataType) -> None:
     """Let an initializer hold its numbers in another dtype; they are converted when they are written."""
     stored = value.const_value
     assert stored is not None, "every initializer has data"
-    largest = float(np.abs(stored.numpy()).max(initial=0.0))
-    limit = 65504.0 if dtype == _HALF else 3.3895e38
-    if not largest <= limit:
-        raise ExportError(
-            f"weights must be at most {limit:.5g} in {dtype.name.lower()}",
-            received=f"{largest:.5g} in {value.name}",
-            fix="choose a precision with a wider range",
-        )
+    check_fits(str(value.name), float(np.abs(stored.numpy()).max(initial=0.0)), dtype.name.lower())
 
     def read() -> ir.Tensor[Any]:
         return ir.Tensor(stored.numpy().astype(dtype.numpy()), dtype=dtype)

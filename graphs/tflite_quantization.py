@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from albert_export.graphs.narrowing import check_fits
 from albert_export.graphs.tflite_graph import Operators, StoredWeight, Subgraph, TFLiteGraph, Types, schema
 from albert_export.parts import NARROW, PARTS, part_of, quantized_parts
 
@@ -37,9 +38,13 @@ def halve_weights(graph: TFLiteGraph, *, gather_halves: bool) -> bool:
         graph: A float32 graph.
         gather_halves: Whether rows of a table are looked up in float16 and widened after; older interpreters know
             GATHER of float32 only, so that the whole table is widened before.
+
+    Raises:
+        ExportError: A matrix is too large for float16.
     """
     chosen = {buffer for buffer, weight in graph.weights.items() if len(weight.shape) == 2}
     for buffer in chosen:
+        check_fits(graph.weights[buffer].name, float(np.abs(graph.weights[buffer].read()).max(initial=0.0)), "float16")
         graph.weights[buffer] = replace(graph.weights[buffer], dtype="float16")
     for subgraph, index in _tensors_of(graph, chosen):
         subgraph.tensor(index).type = Types.FLOAT16

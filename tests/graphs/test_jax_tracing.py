@@ -45,6 +45,20 @@ def test_a_traced_function_computes_what_the_model_does(model, layers):
     assert worst_relative_error(found[::-1], eager_outputs(model, QA, feed)) > 0.1
 
 
+@pytest.mark.parametrize(
+    ("precision", "number", "told"),
+    [("fp16", -1e5, r"65504 in float16.*1e\+05"), ("bf16", 3.4e38, "in bfloat16.*3.4e")],
+)
+def test_a_weight_that_the_precision_does_not_hold_is_named(precision, number, told):
+    model = tiny_model(QA)
+    params = dict(model.params)
+    params["qa_outputs"] = {**params["qa_outputs"], "kernel": params["qa_outputs"]["kernel"].at[0, 0].set(number)}
+    model.hold(params)
+    with pytest.raises(ExportError, match=f"at most .*{told}.* in qa_outputs.weight; fix: choose a precision"):
+        trace(model, QA, precision=precision, layers="rolled", sizes={})
+    assert trace(model, QA, precision="fp32", layers="rolled", sizes={}).weights["qa_outputs.weight"][0, 0] == number
+
+
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_arguments_have_the_names_and_axes_of_the_task_and_the_table(task):
     model = tiny_model(task)

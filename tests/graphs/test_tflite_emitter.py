@@ -161,6 +161,16 @@ def test_lower_precisions_come_near(model, calibration, precision, calibrated, l
     np.testing.assert_allclose(litert_outputs(path, alone)[0], litert_outputs(path, feed)[0][1:], rtol=1e-4, atol=1e-5)
 
 
+def test_a_weight_beyond_float16_is_named(tmp_path):
+    model = tiny_model(QA)
+    values = model.qa_outputs.weight.numpy().copy()
+    values[0, 0] = -1e5
+    model.qa_outputs.weight.assign(values)
+    with pytest.raises(ExportError, match=r"at most 65504 in float16.*received 1e\+05 in qa_outputs.weight"):
+        emit_tflite(model, QA, tmp_path / "model.tflite", precision="fp16")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("calibrated", [False, True])
 def test_parts_that_are_left_out_keep_their_weights_and_their_numbers(calibration, calibrated, tmp_path):
     given = calibration if calibrated else None
