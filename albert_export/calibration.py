@@ -94,7 +94,7 @@ def calibration_inputs(
     import numpy as np
 
     length = sizes.get("sequence")
-    longest = length or min(_LONGEST, tokenizer.model_max_length)
+    longest = _longest(tokenizer, length)
     batches = []
     for index, text in enumerate(texts):
         pair = texts[(index + 1) % len(texts)] if index % 2 else None
@@ -124,6 +124,7 @@ class Coverage:
         texts: Distinct texts.
         tokens: Tokens of all of them that are used, without those that the tokenizer adds around a text.
         longest: Tokens of the longest.
+        room: Tokens of a text that the artifact takes: what is beyond them is left away.
         unknown: Share of the tokens that stand for what is not in the vocabulary, 0 to 1.
         foreign: Share of the tokens that are unknown, or a single letter that is no word: what is left of words which
             the vocabulary does not know.
@@ -132,6 +133,7 @@ class Coverage:
     texts: int
     tokens: int
     longest: int
+    room: int
     unknown: float
     foreign: float
 
@@ -144,10 +146,11 @@ class Coverage:
 
     def warnings(self) -> Iterator[str]:
         """Yield a line for each way in which the ranges may not be those of an application's texts."""
-        if self.texts < _FEW_TEXTS or self.tokens < _FEW_TOKENS or self.longest < _SHORT:
+        least = min(_SHORT, self.room)
+        if self.texts < _FEW_TEXTS or self.tokens < _FEW_TOKENS or self.longest < least:
             yield (
                 f"the calibration texts are few or short ({self.told()}): ranges may come out too narrow; "
-                f"give {_FEW_TEXTS} or more, {_FEW_TOKENS} tokens together and one of at least {_SHORT}"
+                f"give {_FEW_TEXTS} or more, {_FEW_TOKENS} tokens together and one of at least {least}"
             )
         if self.foreign > _FOREIGN:
             yield (
@@ -156,21 +159,29 @@ class Coverage:
             )
 
 
-def coverage(texts: Sequence[str], *, tokenizer: Any) -> Coverage:
+def coverage(texts: Sequence[str], *, tokenizer: Any, sequence: int | None = None) -> Coverage:
     """Return what the texts are made of.
 
     Args:
         texts: What :func:`calibration_texts` returned.
         tokenizer: The checkpoint's.
+        sequence: The size that the axis is fixed to, or None: of a text, only what fits is looked at.
 
     Raises:
-        InputError: The tokenizer makes nothing of any of them.
+        InputError: The tokenizer makes nothing of any of them, or the sequence has no room for a text.
     """
+    room = _longest(tokenizer, sequence) - tokenizer.num_special_tokens_to_add()
+    if room < 1:
+        raise InputError(
+            "calibration needs a sequence with room for text",
+            received=f"sequence={sequence}",
+            fix="choose a longer one, or leave calibration out",
+        )
     distinct = list(dict.fromkeys(texts))
     spells = _spells(tokenizer)
     lengths, unknown, foreign = [], 0, 0
     for text in distinct:
-        ids = tokenizer(text, add_special_tokens=False, truncation=True, max_length=_LONGEST)["input_ids"]
+        ids = tokenizer(text, add_special_tokens=False, truncation=True, max_length=room)["input_ids"]
         pieces = tokenizer.convert_ids_to_tokens(ids)
         # The space before a word that is not known is a piece of its own in SentencePiece.
         pieces = [(piece, number) for piece, number in zip(pieces, ids, strict=True) if piece != _SPACE]
@@ -184,7 +195,12 @@ def coverage(texts: Sequence[str], *, tokenizer: Any) -> Coverage:
     tokens = sum(lengths)
     if not tokens:
         raise InputError("the calibration texts must hold at least one word", received="no token in any", fix=_FIX)
-    return Coverage(len(distinct), tokens, max(lengths), unknown / tokens, foreign / tokens)
+    return Coverage(len(distinct), tokens, max(lengths), room, unknown / tokens, foreign / tokens)
+
+
+def _longest(tokenizer: Any, sequence: int | None) -> int:
+    """Return how many tokens of a text are used, with those that the tokenizer adds."""
+    return sequence or min(_LONGEST, int(tokenizer.model_max_length))
 
 
 #: How SentencePiece writes a space, and how WordPiece begins a piece that goes on.

@@ -125,7 +125,7 @@ def inputs_to_calibrate_on(
             received="a checkpoint without one",
             fix="put its tokenizer files beside the weights, or leave calibration out",
         )
-    found = coverage(texts, tokenizer=tokenizer)
+    found = coverage(texts, tokenizer=tokenizer, sequence=sizes.get("sequence"))
     say(f"calibration: {found.told()}")
     for warning in found.warnings():
         say(f"warning: {warning}")

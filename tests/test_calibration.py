@@ -148,6 +148,10 @@ def test_texts_that_the_vocabulary_does_not_know_are_warned_of_with_the_share(to
 def test_a_vocabulary_that_spells_does_not_find_its_own_letters_foreign() -> None:
     class Letters:
         unk_token_id = 0
+        model_max_length = 512
+
+        def num_special_tokens_to_add(self) -> int:
+            return 2
 
         def get_vocab(self) -> dict[str, int]:
             return {"[UNK]": 0, **{letter: index for index, letter in enumerate(sorted(set(CHINESE)), start=1)}}
@@ -160,6 +164,23 @@ def test_a_vocabulary_that_spells_does_not_find_its_own_letters_foreign() -> Non
 
     assert coverage([CHINESE], tokenizer=Letters()).foreign == 0.0
     assert coverage([RUSSIAN], tokenizer=Letters()).foreign == 1.0
+
+
+def test_a_fixed_sequence_takes_no_more_of_a_text_than_fits(tokenizer: Any) -> None:
+    texts = calibration_texts("builtin")
+    whole = coverage(texts, tokenizer=tokenizer)
+    short = coverage(texts, tokenizer=tokenizer, sequence=8)
+    assert (short.longest, short.room) == (6, 6)
+    assert short.tokens <= 6 * len(texts) < whole.tokens
+    assert list(short.warnings()) == [], "no text can be longer than what fits"
+    (line,) = coverage(texts, tokenizer=tokenizer, sequence=4).warnings()
+    assert "(40 distinct texts, 78 tokens, the longest 2; " in line
+    assert line.endswith("200 tokens together and one of at least 2")
+    with pytest.raises(InputError, match="a sequence with room for text; received sequence=2; fix: choose a longer"):
+        coverage(texts, tokenizer=tokenizer, sequence=2)
+    batches = calibration_inputs(texts, tokenizer=tokenizer, task=get_task("qa"), sizes={"batch": None, "sequence": 8})
+    alone = [int(batch["attention_mask"].sum()) for batch in batches if not batch["token_type_ids"].any()]
+    assert max(alone) == short.longest + 2
 
 
 def test_texts_of_which_no_token_is_left_are_an_error(tokenizer: Any) -> None:
