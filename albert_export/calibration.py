@@ -89,30 +89,35 @@ def calibration_inputs(
 
     Returns:
         ``input_ids``, ``attention_mask`` and ``token_type_ids``, int64 ``[B,S]`` (``[B,N,S]`` for multiple choice), a
-        batch for each text: one row, or as many as the batch is fixed to, all of that text.
+        batch for each text: one row, or as many as the batch is fixed to, all of that text; every second is a pair with
+        the next. Where the sequence is fixed, a masked repetition of the text stands at padding: activations are
+        measured there too, and no application reads what padding ids give.
     """
     import numpy as np
 
     length = sizes.get("sequence")
-    longest = _longest(tokenizer, length)
+    repeats = [sizes.get(str(axis)) or 1 for axis in task.inputs[0].axes if axis != "sequence"]
+    pairs = [(text, texts[(index + 1) % len(texts)] if index % 2 else None) for index, text in enumerate(texts)]
+    if len(texts) == 1:  # the second segment must occur
+        pairs.append((texts[0], texts[0]))
     batches = []
-    for index, text in enumerate(texts):
-        pair = texts[(index + 1) % len(texts)] if index % 2 else None
+    for text, second in pairs:
         encoded = tokenizer(
             text,
-            pair,
+            second,
             truncation=True,
-            max_length=longest,
-            padding="max_length" if length else False,
+            max_length=_longest(tokenizer, length),
             return_token_type_ids=True,
             return_attention_mask=True,
         )
-        repeats = [sizes.get(str(axis)) or 1 for axis in task.inputs[0].axes if axis != "sequence"]
-        # Of a task with chosen positions all are: ranges are then those of any.
-        rows = {POSITIONS: range(len(encoded["input_ids"])), **encoded}
-        batches.append(
-            {spec.name: np.tile(np.asarray(rows[spec.name], np.int64), (*repeats, 1)) for spec in task.inputs}
-        )
+        # Of a task with chosen positions all real ones are: ranges are then those of any.
+        given = {POSITIONS: range(len(encoded["input_ids"])), **encoded}
+        rows = {spec.name: np.asarray(given[spec.name], np.int64) for spec in task.inputs}
+        if length:
+            real = len(rows["attention_mask"])
+            rows = {name: np.resize(row, length) for name, row in rows.items()}
+            rows["attention_mask"][real:] = 0
+        batches.append({name: np.tile(row, (*repeats, 1)) for name, row in rows.items()})
     return batches
 
 

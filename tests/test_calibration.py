@@ -98,6 +98,31 @@ def test_texts_become_batches_with_both_segments(task: str, fixed: dict[str, int
         assert (batch["attention_mask"].sum(-1) > 2).all()
 
 
+def test_no_padding_is_measured_where_the_sequence_is_fixed(tokenizer: Any) -> None:
+    """The text stands there once more, masked: the ids of padding may give numbers that no token of a text does."""
+    (free, *_), (filled, *_) = (
+        calibration_inputs(
+            calibration_texts("builtin"), tokenizer=tokenizer, task=get_task("qa"), sizes={"batch": 2, "sequence": size}
+        )
+        for size in (None, 100)
+    )
+    real = free["input_ids"].shape[1]
+    assert 2 * real < 100
+    assert tokenizer.pad_token_id not in filled["input_ids"]
+    for name, array in filled.items():
+        assert array.shape == (2, 100)
+        np.testing.assert_array_equal(array[:, :real], free[name])
+    np.testing.assert_array_equal(filled["input_ids"][:, real : 2 * real], free["input_ids"])
+    assert not filled["attention_mask"][:, real:].any()
+
+
+def test_a_single_text_makes_a_pair_with_itself(tokenizer: Any) -> None:
+    sizes = {"batch": None, "sequence": None}
+    alone, pair = calibration_inputs(["One sentence."], tokenizer=tokenizer, task=get_task("qa"), sizes=sizes)
+    assert not alone["token_type_ids"].any()
+    assert pair["token_type_ids"].any()
+
+
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     return load_tokenizer(builtin_directory("albert-seeded"))
