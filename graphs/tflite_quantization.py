@@ -25,9 +25,6 @@ _GATHER_FLOAT16_VERSION = 5
 _GATHER_INT8_VERSION = 2
 _LOOKUP_PER_ROW_VERSION = 4
 
-#: What tables of positions and segments go with, which are no part by themselves.
-_TABLES = "embeddings"
-
 
 def halve_weights(graph: TFLiteGraph, *, gather_halves: bool) -> bool:
     """Store matrices in float16.
@@ -105,7 +102,7 @@ def quantizable(graph: TFLiteGraph, parts: Sequence[str] = PARTS) -> set[int]:
     chosen = {
         buffer
         for buffer, weight in graph.weights.items()
-        if len(weight.shape) == 2 and weight.shape[0] >= NARROW and _part(weight) in parts
+        if len(weight.shape) == 2 and weight.shape[0] >= NARROW and part_of(weight.name) in parts
     }
     for subgraph, operator in graph.walk():
         for place, index in enumerate(operator.inputs):
@@ -134,15 +131,13 @@ def quantized_bytes(graph: TFLiteGraph, parts: Sequence[str]) -> dict[str, int]:
     """Return the bytes that each part's int8 matrices take in float32; without parts that have none."""
     sizes = {
         part: sum(
-            4 * weight.nbytes for weight in graph.weights.values() if weight.dtype == "int8" and _part(weight) == part
+            4 * weight.nbytes
+            for weight in graph.weights.values()
+            if weight.dtype == "int8" and part_of(weight.name) == part
         )
         for part in parts
     }
     return {part: size for part, size in sizes.items() if size}
-
-
-def _part(weight: StoredWeight) -> str:
-    return part_of(weight.name) or _TABLES
 
 
 def parameters(scales: np.ndarray[Any, Any], zero_point: int = 0) -> Any:

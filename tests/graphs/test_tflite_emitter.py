@@ -191,6 +191,19 @@ def test_parts_that_are_left_out_keep_their_weights_and_their_numbers(calibratio
         assert signal_to_noise(litert_outputs(path, feed), expected) > nearest - 1
 
 
+def test_tables_of_positions_and_segments_are_no_part_as_in_onnx(model, tmp_path):
+    emit_tflite(model, QA, tmp_path / "model.tflite", precision="int8")
+    stored = {
+        one.name.decode(): one.type for one in TFLiteGraph((tmp_path / "model.tflite").read_bytes()).main.raw.tensors
+    }
+    tables = {name.split(".")[-2]: dtype for name, dtype in stored.items() if "_embeddings.weight" in name}
+    assert tables == {
+        "word_embeddings": Types.INT8,
+        "position_embeddings": Types.FLOAT32,
+        "token_type_embeddings": Types.FLOAT32,
+    }
+
+
 @pytest.mark.parametrize("calibrated", [False, True])
 def test_a_head_of_few_outputs_is_no_part_of_it_and_alone_it_is_refused(model, calibration, calibrated, tmp_path):
     given = calibration if calibrated else None
