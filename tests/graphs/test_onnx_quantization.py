@@ -18,6 +18,7 @@ from albert_export.targets import NEWEST_INTEGER_OPSET
 from albert_export.tasks import TASKS, get_task
 from tests.graphs.models import TINY, eager_outputs, inputs, onnx_outputs, tiny_model
 from tests.graphs.noise import signal_to_noise
+from tests.graphs.sizes import BASE, INT8_SHARE
 from tests.parity.edits import one_scale_for_all_tokens
 
 SHAPES = ((1, 1, 1), (3, 2, 7), (2, 4, TINY["max_position_embeddings"]))
@@ -298,11 +299,12 @@ def test_the_same_model_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "one.onnx").read_bytes() == (tmp_path / "two.onnx").read_bytes()
 
 
-def test_a_file_of_the_usual_widths_takes_a_quarter(tmp_path):
-    # Of base's proportions: the vocabulary is wide, a row 128 long.
-    changes = {"vocab_size": 3000, "embedding_size": 128, "hidden_size": 128, "intermediate_size": 512}
-    _, _, small = emitted(tmp_path / "small.onnx", "mlm", changes=changes)
-    task = get_task("mlm")
-    emit_onnx(tiny_model(task, **changes), task, tmp_path / "whole.onnx")
-    assert (tmp_path / "small.onnx").stat().st_size < 0.29 * (tmp_path / "whole.onnx").stat().st_size
-    assert small.sharing.stored_weight_bytes < 0.27 * small.sharing.unique_parameter_bytes
+def test_a_file_of_base_size_takes_a_quarter(tmp_path):
+    task = get_task("qa")
+    model = tiny_model(task, **BASE)
+    sizes = {}
+    for precision in ("fp32", "int8"):
+        written = emit_onnx(model, task, tmp_path / precision, precision=precision)
+        sizes[precision] = sum(file.stat().st_size for file in written.files)
+    assert sizes["fp32"] > 44e6
+    assert sizes["int8"] <= INT8_SHARE * sizes["fp32"]

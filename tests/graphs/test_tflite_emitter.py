@@ -20,6 +20,7 @@ from albert_export.parts import PARTS
 from albert_export.readers import TASK_LIBRARY
 from albert_export.tasks import TASKS, get_task
 from tests.graphs.noise import signal_to_noise
+from tests.graphs.sizes import BASE, INT8_SHARE
 from tests.graphs.tf_models import (
     SHAPES,
     eager_outputs,
@@ -219,7 +220,19 @@ def test_a_head_of_few_outputs_is_no_part_of_it_and_alone_it_is_refused(model, c
     assert not (tmp_path / "head").exists()
 
 
-def test_int8_files_take_a_quarter_and_keep_a_tied_decoder_once(tmp_path):
+def test_an_int8_file_of_base_size_takes_a_quarter(tmp_path):
+    base = tiny_model(QA, **BASE)
+    whole = emit_tflite(base, QA, tmp_path / "whole.tflite")
+    sizes = {}
+    for name, given in (("measured", None), ("calibrated", [inputs(QA, 1, 1, 8)])):
+        path = tmp_path / name
+        emit_tflite(base, QA, path, precision="int8", calibration=given, traced=whole.traced)
+        sizes[name] = path.stat().st_size
+    assert (tmp_path / "whole.tflite").stat().st_size > 44e6
+    assert max(sizes.values()) <= INT8_SHARE * (tmp_path / "whole.tflite").stat().st_size
+
+
+def test_int8_files_keep_a_tied_decoder_once(tmp_path):
     model = tiny_model(MLM, vocab_size=20_000)
     whole = emit_tflite(model, MLM, tmp_path / "whole.tflite")
     # A scale and a zero point are 12 bytes: much for the 16 of a row of this table, little for the 128 of a real one.
