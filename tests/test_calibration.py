@@ -159,7 +159,50 @@ def test_few_or_short_texts_are_warned_of_with_what_they_cover(tokenizer: Any, t
 
 RUSSIAN = "Молекулы воздуха рассеивают короткие волны сильнее длинных, поэтому небо кажется голубым."
 CHINESE = "图书馆每天早上九点开门，晚上八点关门，星期一休息。"
-GERMAN = "Die alte Brücke wurde flußaufwärts neu gebaut und überspannt jetzt das ganze Tal."
+
+#: Languages in the same script, which have few letters that the vocabulary lacks.
+LATIN = {
+    "German": (
+        "Die alte Brücke wurde flussaufwärts neu gebaut und überspannt jetzt das ganze Tal.",
+        "Er hatte noch nie so viel Schnee gesehen; das ganze Tal war still geworden.",
+        "Bitte senden Sie das unterschriebene Formular bis Freitag zurück.",
+        "Gibt es nach Mitternacht noch einen Bus zum Flughafen?",
+    ),
+    "French": (
+        "Le vieux pont a été reconstruit en amont et enjambe maintenant toute la vallée.",
+        "Il n'avait jamais vu autant de neige ; toute la vallée était devenue silencieuse.",
+        "Veuillez renvoyer le formulaire signé avant vendredi.",
+        "Y a-t-il encore un bus pour l'aéroport après minuit ?",
+    ),
+    "Italian": (
+        "Il vecchio ponte è stato ricostruito a monte e ora attraversa tutta la valle.",
+        "Non aveva mai visto tanta neve; tutta la valle era diventata silenziosa.",
+        "Il comitato non ha respinto la proposta, ma ha chiesto una seconda relazione.",
+        "Il motore non partiva, così l'autista chiamò un meccanico.",
+    ),
+}
+
+#: English of other topics than the built-in texts have, with many words that a vocabulary cuts.
+ENGLISH = {
+    "medicine": (
+        "The patient presented with acute abdominal pain and a two-day history of vomiting.",
+        "Administration of intravenous antibiotics was discontinued after seven days.",
+        "Hypertension and hyperlipidaemia are established risk factors for ischaemic stroke.",
+        "Serum creatinine concentrations returned to baseline within forty-eight hours.",
+    ),
+    "law": (
+        "Notwithstanding the foregoing, either party may terminate this agreement upon thirty days' notice.",
+        "The appellate court reversed the judgment and remanded the case for further proceedings.",
+        "The statute of limitations bars claims brought more than six years after the breach.",
+        "Confidential information shall not be disclosed without prior written consent.",
+    ),
+    "computing": (
+        "The compiler emits a warning whenever an uninitialised variable is dereferenced.",
+        "Restart the daemon after editing the configuration file, or the changes are ignored.",
+        "A deadlock occurs when two threads wait for mutexes that the other one holds.",
+        "Encrypt the payload with AES-256 before uploading it to the object store.",
+    ),
+}
 
 
 @pytest.mark.parametrize("text", [RUSSIAN, CHINESE, "zxq wvkj qqpt xzzy bvnm kjhg"], ids=["ru", "zh", "keys"])
@@ -167,7 +210,20 @@ def test_texts_that_the_vocabulary_does_not_know_are_warned_of_with_the_share(to
     texts = [f"{text} {number}" for number in range(100, 140)]
     (line,) = [line for line in warnings(texts, tokenizer) if "mostly foreign" in line]
     assert "mostly foreign to the vocabulary (40 distinct texts, " in line
-    assert "% unknown or single letters)" in line
+    assert "% unknown or single letters" in line
+
+
+@pytest.mark.parametrize("model", ["albert-seeded", "albert-mini"])
+def test_another_language_in_the_same_script_is_warned_of_and_english_of_other_topics_is_not(model: str) -> None:
+    pieces = load_tokenizer(builtin_directory(model))
+    for language, texts in LATIN.items():
+        found = coverage(texts, tokenizer=pieces)
+        lines = [line for line in found.warnings() if "mostly foreign" in line]
+        assert len(lines) == 1, language
+        assert f"; {found.whole:.0%} of the short words whole, of English {found.usual:.0%})" in lines[0]
+    for topic, texts in ENGLISH.items():
+        assert not [line for line in warnings(list(texts), pieces) if "mostly foreign" in line], topic
+    assert coverage([RUSSIAN, CHINESE], tokenizer=pieces).whole is None
 
 
 def test_a_vocabulary_that_spells_does_not_find_its_own_letters_foreign() -> None:
