@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from albert_export.bundle import Artifact, BundleWriter
+from albert_export.bundle import Artifact, Bundle, BundleWriter
 from albert_export.checkpoints import Checkpoint
 from albert_export.errors import InputError, ParityError
 from albert_export.targets import FRAMEWORKS, Target
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from albert_export.parity import ParityReport
     from albert_export.parity.data_check import EagerScores
     from albert_export.parity.metrics import MetricResult
+    from albert_export.parity.report import ArtifactResult
 
 
 def remove_reports(writer: BundleWriter) -> None:
@@ -112,6 +113,20 @@ class Proof:
         with load(candidate, file=artifact.file) as runtime:
             after = score(runtime, tokenizer, data)
         return compare(before, after, allowed_drop(artifact.precision, self._max_drop))
+
+    def judge(self, artifact: Artifact) -> ArtifactResult:
+        """Return the verdict of a short run, without data, on one artifact of the bundle alone."""
+        from albert_export.parity import check_parity
+
+        candidate = self._writer.candidate()
+        report = check_parity(
+            Bundle(candidate.path, dataclasses.replace(candidate.manifest, artifacts=(artifact,))),
+            model=self._checkpoint,
+            targets=[self._target.name],
+            allow_random_head=self._allow_random_head,
+            quick=True,
+        )
+        return report.artifact(artifact.file)
 
     def miss(self, report: ParityReport, file: str) -> ParityError:
         """Put the bundle that would have been written into ``OUT.rejected``, and return the error."""

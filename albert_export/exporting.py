@@ -84,8 +84,8 @@ def export(
             texts show; None leaves them to be measured in each run.
         quantize: Parts of the model that get the integers of ``precision``, of ``embeddings``, ``attention``, ``ffn``
             and ``head``: a sequence, or a string with commas between; the others stay as they are, and no others do.
-            None for all, but those that cost more of the task's metric than ``max_drop`` allows. Matrices with fewer
-            than 16 outputs, such as the head's of question answering, always stay as they are.
+            None for all, but those that cost more of the task's metric than ``max_drop`` allows, or int8's parity.
+            Matrices with fewer than 16 outputs, such as the head's of question answering, always stay as they are.
         tokens: ``packed`` leaves padding out of all that is computed token by token, so that a batch of mixed lengths
             costs its real tokens; outputs keep their shapes and repeat, at padding, the last real token before it.
             ``padded`` computes padding as any token; None for the target's default.

@@ -85,11 +85,12 @@ def told_left(fact: Mapping[str, Any], precision: str) -> str:
     """Return in one line what an export left in fp32, and why.
 
     Args:
-        fact: What stands at :data:`LEFT`: ``parts``, ``metric``, its ``drop`` with all parts in ``precision`` and
-            ``max_drop``, in points.
+        fact: What stands at :data:`LEFT`: ``parts``, and of the artifact with all parts in ``precision`` either
+            ``metric``, its ``drop`` and ``max_drop``, in points, or ``missed``: what of parity.
         precision: Of the artifact.
     """
-    return (
-        f"left in fp32: {', '.join(fact['parts'])} ({precision} dropped {fact['metric']} by {fact['drop']:.2f} points, "
-        f"{fact['max_drop']:.2f} allowed)"
-    )
+    if "missed" in fact:
+        why = f"missed parity: {fact['missed']}"
+    else:
+        why = f"dropped {fact['metric']} by {fact['drop']:.2f} points, {fact['max_drop']:.2f} allowed"
+    return f"left in fp32: {', '.join(fact['parts'])} ({precision} {why})"

@@ -15,7 +15,7 @@ import pytest
 import albert_export as ax
 from albert_export.builtin import held_out_file
 from albert_export.bundle import Bundle
-from albert_export.choosing_parts import choose, leave_costly_parts
+from albert_export.choosing_parts import Trial, choose, leave_costly_parts
 from albert_export.errors import ParityError
 from albert_export.inspection import inspect_bundle, render
 from albert_export.parity.metrics import MetricResult
@@ -39,10 +39,10 @@ class Measured:
         self.drop = drop
         self.tried: list[tuple[str, ...]] = []
 
-    def __call__(self, left: Sequence[str]) -> list[MetricResult]:
+    def __call__(self, left: Sequence[str]) -> Trial:
         self.tried.append(tuple(left))
         drop = self.drop(left)
-        return [MetricResult("F1", 90.0, 90.0, 0.0, 0.5), MetricResult("accuracy", 90.0, 90.0 - drop, drop, 0.5)]
+        return Trial(drop <= 0.5, drop - 0.5, f"{drop} points")
 
 
 def yes() -> bool:
@@ -121,6 +121,25 @@ def test_outliers_cost_answers_and_the_part_that_has_them_stays_in_fp32(
     assert [result["ok"] for result in report["artifacts"]] == [True]
 
 
+@pytest.mark.parametrize("part", ["attention", "ffn"])
+def test_without_data_the_part_that_costs_parity_stays_in_fp32(part: str, tmp_path: Path) -> None:
+    checkpoint = write_with_outliers(tmp_path / "checkpoint", "seqcls", part, factor=FACTORS[part], positions=64)
+    lines: list[str] = []
+    bundle = ax.export(
+        "onnx", model=checkpoint, task="seqcls", out=tmp_path / "out", precision="int8", progress=lines.append
+    )
+    (artifact,) = bundle.manifest.artifacts
+    left = artifact.facts["left_in_fp32"]
+    assert left["parts"] == [part]
+    assert "SNR" in left["missed"]
+    assert artifact.parity is not None
+    assert artifact.parity["ok"] is True
+    assert not artifact.parity.get("metrics")
+    told = f"left in fp32: {part} (int8 missed parity: {left['missed']})"
+    assert lines.count(told) == 1
+    assert f"  parts    {told}" in render(inspect_bundle(Bundle.open(bundle.path))).splitlines()
+
+
 def test_without_outliers_all_parts_stay_in_integers_and_nothing_is_tried(items: Path, tmp_path: Path) -> None:
     bundle, lines = exported(tmp_path, "none", items)
     (artifact,) = bundle.manifest.artifacts
@@ -162,12 +181,17 @@ def test_the_model_is_traced_once_for_all_choices_and_a_miss_leaves_what_there_w
     assert rejected.parity["metrics"]["accuracy"]["drop"] > 0.5
 
 
-@pytest.mark.parametrize("sizes", [{}, {"ffn": 50}], ids=["no-integers", "one-part"])
-def test_nothing_is_tried_where_no_part_can_be_left(sizes: dict[str, int]) -> None:
-    fallen = SimpleNamespace(file="a", metrics=(MetricResult("accuracy", 90.0, 80.0, 10.0, 0.0),), faults=())
-    report: Any = SimpleNamespace(artifacts=(fallen,), eager=(), artifact=lambda _: fallen)
+@pytest.mark.parametrize(
+    ("precision", "sizes", "drop"),
+    [("fp16", {}, 10.0), ("int8", {"ffn": 50}, 10.0), ("int4", SIZES, 0.0)],
+    ids=["no-integers", "one-part", "the-reference-has-the-same-integers"],
+)
+def test_nothing_is_tried_where_no_part_can_be_left(precision: str, sizes: dict[str, int], drop: float) -> None:
+    metrics = (MetricResult("accuracy", 90.0, 90.0 - drop, drop, 0.0),)
+    missed = SimpleNamespace(file="a", metrics=metrics, faults=(), ok=False)
+    report: Any = SimpleNamespace(artifacts=(missed,), eager=(), artifact=lambda _: missed)
     told: list[str] = []
-    maker: Any = SimpleNamespace(quantized_bytes=sizes, say=told.append, precision="fp16")
+    maker: Any = SimpleNamespace(quantized_bytes=sizes, say=told.append, precision=precision)
     proof: Any = None
     assert leave_costly_parts(maker, proof, report, "a") is report
     assert told == []
