@@ -76,7 +76,9 @@ def trace(model: Any, task: Task, *, precision: str, layers: str, sizes: Mapping
     from albert_export.models.flax_loading import flax_path
 
     if precision not in DTYPES:
-        raise ExportError(f"StableHLO's precision must be {', '.join(DTYPES)}", received=precision)
+        raise ExportError(
+            f"StableHLO's precision must be {', '.join(DTYPES)}", received=precision, fix="choose one of them"
+        )
     fixed = {axis: sizes.get(axis) for axis in task.dynamic_axes}
     _check_sequence(fixed["sequence"], model.config.max_position_embeddings)
     dtype = jax.numpy.dtype(DTYPES[precision])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from albert_export._imports import require
-from albert_export.errors import ExportError
+from albert_export.graphs.calibration_inputs import check_finite, check_names, does_not_run, no_input
 from albert_export.graphs.onnx_file import write_onnx
 
 if TYPE_CHECKING:
@@ -54,29 +54,21 @@ def observed_ranges(
                 known = found.get(name, seen)
                 found[name] = (min(known[0], seen[0]), max(known[1], seen[1]))
     if not found:
-        raise ExportError("calibration needs at least one input", received="none")
+        raise no_input()
     return found
 
 
 def _run(session: Any, order: Mapping[str, tuple[str, str]], feed: Feed) -> dict[str, tuple[float, float]]:
-    names = sorted(value.name for value in session.get_inputs())
-    if sorted(feed) != names:
-        raise ExportError(f"calibration inputs must be {', '.join(names)}", received=", ".join(sorted(feed)) or "none")
+    check_names(feed, [value.name for value in session.get_inputs()])
     try:
         asked = [name for pair in order.values() for name in pair]
         results = session.run(asked, {name: np.asarray(array, dtype=np.int64) for name, array in feed.items()})
     except Exception as error:  # ONNX Runtime's own have no common base
-        raise ExportError(
-            "the model must run on the calibration inputs", received=str(error).strip().splitlines()[-1][:300]
-        ) from error
-    seen = {
-        name: (float(np.min(low)), float(np.max(high)))
+        raise does_not_run(error) from error
+    return {
+        name: check_finite(name, (float(np.min(low)), float(np.max(high))))
         for name, low, high in zip(order, results[::2], results[1::2], strict=True)
     }
-    for name, pair in seen.items():
-        if not np.isfinite(pair).all():
-            raise ExportError("activations must be finite on calibration inputs", received=f"{pair} of {name}")
-    return seen
 
 
 def _observe(model: ir.Model, activations: Sequence[ir.Value]) -> dict[str, tuple[str, str]]:

@@ -182,7 +182,9 @@ def _pipeline(
     elif precision == "int4":
         quantizing = [Pass("quantize-int4", lambda model: quantize_int4(model, parts))]
     elif precision != "fp32":
-        raise ExportError("ONNX's precision must be fp32, fp16, bf16, int8 or int4", received=precision)
+        raise ExportError(
+            "ONNX's precision must be fp32, fp16, bf16, int8 or int4", received=precision, fix="choose one of them"
+        )
     packing = [Pass("pack-tokens", pack_tokens)] if tokens == "packed" else []
     return pipeline(opset, quantizing, narrowing, packing)
 

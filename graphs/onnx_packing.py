@@ -58,6 +58,7 @@ def pack_tokens(model: ir.Model) -> bool:
         raise ExportError(
             "a graph to pack must read attention_mask, and map embeddings to the hidden width",
             received=f"a graph of {', '.join(str(value.name) for value in model.graph.inputs)}",
+            fix="export with padded tokens",
         )
     packing = _Packing(first, mask)
     packing.rewrite(model.graph)

@@ -127,7 +127,11 @@ def check_not_quantized(model: ir.Model) -> None:
     """Raise ExportError where the graph holds quantised tensors already."""
     for node in ir.traversal.RecursiveGraphIterator(model.graph):
         if node.op_type in _QUANTIZED:
-            raise ExportError("only a graph that is not quantised can be quantised", received=f"{node.op_type} in it")
+            raise ExportError(
+                "only a graph that is not quantised can be quantised",
+                received=f"{node.op_type} in it",
+                fix="quantise the graph in float32 that it was made of",
+            )
 
 
 def quantizable(model: ir.Model, parts: Sequence[str]) -> list[ir.Value]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from albert_export.errors import ExportError
+from albert_export.graphs.calibration_inputs import check_finite, check_names, does_not_run, no_input
 from albert_export.graphs.tf_messages import quiet
 from albert_export.graphs.tf_tracing import tf
 from albert_export.graphs.tflite_file import packed, write_tflite
@@ -55,13 +55,12 @@ def ranges(graph: TFLiteGraph, places: Sequence[Place], feeds: Iterable[Feed]) -
             _run(interpreter, feed)
             seen = [float(interpreter.get_tensor(index)) for index in outputs]
             for place, low, high in zip(order, seen[::2], seen[1::2], strict=True):
-                if not np.isfinite([low, high]).all():
-                    raise ExportError("activations must be finite on calibration inputs", received=f"{low}, {high}")
+                check_finite(_name(graph, place), (low, high))
                 before = found.get(place, (low, high))
                 found[place] = (min(low, before[0]), max(high, before[1]))
         del interpreter  # before its file goes
     if not count:
-        raise ExportError("calibration needs at least one input", received="none")
+        raise no_input()
     return found
 
 
@@ -77,10 +76,7 @@ def _interpreter(path: Path) -> Any:
 
 def _run(interpreter: Any, feed: Feed) -> None:
     details = {detail["name"]: detail for detail in interpreter.get_input_details()}
-    if set(feed) != set(details):
-        raise ExportError(
-            f"calibration inputs must be {', '.join(sorted(details))}", received=", ".join(sorted(feed)) or "none"
-        )
+    check_names(feed, details)
     try:
         for name, array in feed.items():
             interpreter.resize_tensor_input(details[name]["index"], array.shape, strict=True)
@@ -89,9 +85,12 @@ def _run(interpreter: Any, feed: Feed) -> None:
             interpreter.set_tensor(details[name]["index"], np.asarray(array, dtype=np.int32))
         interpreter.invoke()
     except (RuntimeError, ValueError) as error:
-        raise ExportError(
-            "the model must run on the calibration inputs", received=str(error).strip().splitlines()[-1][:300]
-        ) from error
+        raise does_not_run(error) from error
+
+
+def _name(graph: TFLiteGraph, place: Place) -> str:
+    name = graph.subgraphs[place[0]].tensor(place[1]).name
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _observe(graph: TFLiteGraph, places: Sequence[Place]) -> list[Place]:

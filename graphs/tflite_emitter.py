@@ -206,7 +206,7 @@ def _pipeline(
     elif precision == "int8":
         passes.append(("quantize_weights", lambda graph: quantize_weights(graph, parts, per_row=not old)))
     elif precision != "fp32":
-        raise ExportError("TFLite's precision must be fp32, fp16 or int8", received=precision)
+        raise ExportError("TFLite's precision must be fp32, fp16 or int8", received=precision, fix="choose one of them")
     # Last: what the others left behind.
     passes += [("drop_unused", drop_unused), ("name_plainly", name_plainly)]
     return passes
@@ -224,8 +224,8 @@ def _run_passes(graph: TFLiteGraph, passes: list[tuple[str, Pass]]) -> list[str]
         except SharingError:
             raise
         except ExportError as error:
-            before = ", ".join(done) or "none"
-            raise ExportError(f"pass {name} failed (run before it: {before})", received=str(error)) from error
+            rule = f"{error.rule} (pass {name}; passes before it: {', '.join(done) or 'none'})"
+            raise ExportError(rule, received=error.received, fix=error.fix) from error
         done.append(name)
     return list(dict.fromkeys(changed))
 

@@ -20,6 +20,7 @@ from albert_export.graphs.tflite_graph import Operators, Subgraph, TFLiteGraph, 
 from albert_export.graphs.tflite_passes import DENSE_VERSION, drop_unused
 from albert_export.graphs.tflite_quantization import (
     DENSE_PER_ROW_VERSION,
+    check_not_quantized,
     check_quantizable,
     parameters,
     quantize_weights,
@@ -53,8 +54,10 @@ def quantize_layers(graph: TFLiteGraph, feeds: Iterable[Feed], parts: Sequence[s
         per_row: A scale for each output of a dense layer, or one for all.
 
     Raises:
+        ExportError: The graph is quantised already, or does not run on a calibration input.
         InputError: None of the parts has a matrix that can be quantised.
     """
+    check_not_quantized(graph)
     chosen = check_quantizable(graph, parts)
     integer = [item for item in _numbered(graph) if _computes(graph, *item, chosen)]
     groups = _groups(graph, integer)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from albert_export.errors import ExportError
 from albert_export.graphs.narrowing import check_fits
 from albert_export.graphs.tflite_graph import Operators, StoredWeight, Subgraph, TFLiteGraph, Types, schema
 from albert_export.parts import NARROW, PARTS, part_of, quantized_parts
@@ -75,8 +76,10 @@ def quantize_weights(
         least: Buffer of a weight -> for each of its rows, what the scale is at least.
 
     Raises:
+        ExportError: The graph is quantised already.
         InputError: None of the parts has such a matrix.
     """
+    check_not_quantized(graph)
     chosen = check_quantizable(graph, parts)
     for buffer in chosen:
         graph.weights[buffer] = graph.weights[buffer].quantized(per_row=per_row, least=(least or {}).get(buffer))
@@ -114,6 +117,18 @@ def quantizable(graph: TFLiteGraph, parts: Sequence[str] = PARTS) -> set[int]:
             if not dense and not rows:
                 chosen.discard(subgraph.tensor(index).buffer)
     return chosen
+
+
+def check_not_quantized(graph: TFLiteGraph) -> None:
+    """Raise ExportError where the graph holds quantised tensors already."""
+    for subgraph in graph.subgraphs:
+        for index in range(len(subgraph.raw.tensors)):
+            if subgraph.tensor(index).type == Types.INT8:
+                raise ExportError(
+                    "only a graph that is not quantised can be quantised",
+                    received=f"{_name(subgraph, index)} in int8",
+                    fix="quantise the graph in float32 that it was made of",
+                )
 
 
 def check_quantizable(graph: TFLiteGraph, parts: Sequence[str]) -> set[int]:

@@ -112,5 +112,6 @@ def test_the_fixed_ranges_are_in_the_file(model, calibration, tmp_path):
 def test_calibration_inputs_are_checked(model, feeds, options, message, tmp_path):
     with pytest.raises(ExportError, match=message) as raised:
         emit_onnx(model, QA, tmp_path / "model.onnx", **{"precision": "int8", **options}, calibration=feeds)
+    assert raised.value.fix
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.iterdir())

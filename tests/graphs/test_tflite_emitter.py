@@ -310,6 +310,7 @@ def test_other_calibration_gives_other_steps(model, calibration, tmp_path):
 def test_calibration_inputs_are_checked(model, feeds, message, tmp_path):
     with pytest.raises(ExportError, match=message) as raised:
         emit_tflite(model, QA, tmp_path / "model.tflite", precision="int8", calibration=feeds)
+    assert raised.value.fix
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.iterdir())
 
@@ -325,6 +326,7 @@ def test_calibration_inputs_are_checked(model, feeds, message, tmp_path):
 def test_what_does_not_fit_is_one_line_and_writes_nothing(model, options, message, tmp_path):
     with pytest.raises(ExportError, match=message) as raised:
         emit_tflite(model, QA, tmp_path / "model.tflite", **options)
+    assert raised.value.fix
     assert "\n" not in str(raised.value)
     assert not list(tmp_path.iterdir())
 

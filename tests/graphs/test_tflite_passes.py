@@ -142,6 +142,10 @@ def test_the_tied_decoder_is_the_table_of_words(dense):
     quantize_weights(dense, per_row=True)
     assert readers(dense, "word_embeddings.weight") == {Operators.EMBEDDING_LOOKUP, Operators.FULLY_CONNECTED}
     sharing_of(dense, 0).check("quantisation")
+    with pytest.raises(
+        ExportError, match=r"only a graph that is not quantised.*received .* in int8; fix: quantise the"
+    ):
+        quantize_weights(dense, per_row=True)
 
 
 def test_a_weight_that_is_read_both_ways_round_stays_as_it_is(tmp_path):
