@@ -12,10 +12,12 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import require
+from albert_export.bundle.external_data import external_locations
 from albert_export.errors import BundleError, DeviceError, InputError
 from albert_export.runtimes.input_checks import IntArray
 from albert_export.runtimes.processors import restricted_processors
@@ -34,6 +36,9 @@ _TARGETS = {".onnx": "onnx", ".tflite": "tflite"}
 
 #: Precision of the arithmetic -> OpenVINO's name of it.
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+#: Name, device, inode, size and time of each file.
+_Identity = tuple[tuple[str, int, int, int, int], ...]
 
 _FAILURES = (RuntimeError, ValueError, MemoryError)
 
@@ -240,19 +245,20 @@ class OpenVinoRuntime(Runtime):
 
 
 def _compiler(core: Any, path: Path, kind: str, options: Mapping[str, Any], version: str) -> Callable[[], Any]:
-    """Return what reads the file and compiles it; a second time only if it is still the same file.
+    """Return what reads the file and compiles it; a second time only if it, and its external data, are still the same.
 
     Raises:
-        BundleError: OpenVINO cannot load the file, or another one has taken its place.
+        BundleError: OpenVINO cannot load the file, or another one has taken its place, or that of its external data.
         DeviceError: The device has not the memory.
     """
-    first: list[tuple[int, ...]] = []
+    first: _Identity | None = None
 
     def compile_model() -> Any:
+        nonlocal first
         try:
-            status = path.stat()
-            first.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
-            if first[0] != first[-1]:
+            now = _identity(path)
+            first = first or now
+            if now != first:
                 raise BundleError(
                     f"{path.name} must stay as it was to be compiled again after a run that failed",
                     received="another file",
@@ -274,6 +280,16 @@ def _compiler(core: Any, path: Path, kind: str, options: Mapping[str, Any], vers
             ) from error
 
     return compile_model
+
+
+def _identity(path: Path) -> _Identity:
+    """Return what tells a model file, and the external data of an ONNX file, from others in their places."""
+    beside: list[Path] = []
+    if path.suffix == ".onnx":
+        with suppress(ValueError):  # what is no ONNX file OpenVINO tells
+            beside = [path.parent / location for location in sorted(external_locations(path))]
+    found = [(file, file.stat()) for file in (path, *beside)]
+    return tuple((file.name, one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns) for file, one in found)
 
 
 def _kind(device: object) -> str:

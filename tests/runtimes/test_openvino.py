@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from albert_export.bundle import Bundle
@@ -305,6 +307,22 @@ def test_what_took_the_place_of_the_file_is_not_compiled_after_a_failure(tmp_pat
         echo_model(tmp_path / "model.onnx")
         with pytest.raises(BundleError, match="must stay as it was"):
             broken.run(input_ids=[[1, 2]])
+
+
+def test_external_data_in_the_place_of_the_first_are_not_compiled_either(tmp_path: Path) -> None:
+    values = onnx.numpy_helper.from_array(np.arange(64, dtype=np.float32), "values")
+    graph = onnx.helper.make_graph([], "none", [], [], [values])
+    path, beside = tmp_path / "model.onnx", tmp_path / "model.onnx_data"
+    external: dict[str, Any] = {"save_as_external_data": True, "location": beside.name, "size_threshold": 0}
+    onnx.save_model(onnx.helper.make_model(graph), path, **external)
+    core = SimpleNamespace(read_model=str, compile_model=lambda model, *_: f"compiled {model}")
+    compile_model = openvino_runtime._compiler(core, path, "CPU", {}, "1")
+    for _ in range(3):
+        assert compile_model() == f"compiled {path}"
+    beside.unlink()
+    beside.write_bytes(bytes(256))
+    with pytest.raises(BundleError, match=r"model\.onnx must stay as it was.*received another file"):
+        compile_model()
 
 
 @pytest.mark.parametrize(
