@@ -95,7 +95,7 @@ def test_every_report_names_the_rounded_reference_and_the_distance_from_the_mode
     (artifact,) = report.artifacts
     start = artifact.unrounded[0]
     assert start.snr_db < artifact.outputs[0].snr_db - 30
-    words = "its matrices of embeddings, attention, ffn, head rounded to int4 in blocks of 32"
+    words = "its matrices of embeddings, attention, ffn rounded to int4 in blocks of 32"
     distance = f"start_logits has SNR {start.snr_db:.1f} dB"
     for text in (report.summary_table(), report.to_markdown(), report.to_html(), report.to_junit()):
         assert words in text
