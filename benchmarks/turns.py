@@ -71,8 +71,10 @@ def _least(rounds: list[dict[str, Any]], file: Path, reference: list[float]) -> 
     figures = [key for key, value in rounds[0].items() if key.endswith(("_seconds", "_bytes")) and value is not None]
     return {
         **{key: min(each[key] for each in rounds) for key in figures},
-        "milliseconds": {
-            shape: min(each["milliseconds"][shape] for each in rounds) for shape in rounds[0]["milliseconds"]
+        **{
+            key: {shape: min(each[key][shape] for each in rounds) for shape in rounds[0][key]}
+            for key in rounds[0]
+            if key.endswith("milliseconds")
         },
         "file_bytes": sum(part.stat().st_size for part in file.parent.glob(f"{file.name}*")),
         "largest_difference": _largest_difference(rounds[0]["sample"], reference),

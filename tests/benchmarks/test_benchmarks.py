@@ -109,7 +109,8 @@ def test_work_that_is_left_out_is_timed_beside_the_whole(tmp_path: Path) -> None
         results = document["results"][task]
         assert set(results) == {f"{precision} {form}" for precision in ("fp32", "int8") for form in (whole, less)}
         for result in results.values():
-            assert set(result["milliseconds"]) == {"1x16", "8x16"}
+            assert set(result["milliseconds"]) == set(result["processor_milliseconds"]) == {"1x16", "8x16"}
+            assert all(each > 0 for each in result["processor_milliseconds"].values())
             assert result["run_bytes"] > 0
         assert f"fp32 {less}" in printed
     pooled = document["results"]["text-classification"]
