@@ -39,7 +39,8 @@ class Criterion:
         least_cosine: Least cosine between the outputs; None where ``least_snr_db`` says as much: an error of share r of
             the spread leaves a cosine of at least sqrt(1 - r^2).
         most_gain: The slope of the artifact's numbers on the float64 ones, each less their mean, may differ from 1 by
-            this much: rounding scatters numbers, and does not stretch them. None in full precision.
+            this much, and three of its standard errors: rounding scatters numbers, and stretches them little. None in
+            full precision.
         most_flips: Largest share of decisions that may be taken otherwise; two may in any case. None of them may be
             clear.
         row_factor: A row alone may differ by this multiple of ``spread``; None for the limit of the output itself.
@@ -78,6 +79,10 @@ class Criterion:
         """Return how far a repeated run may lie from the first, in the unit of the output."""
         return pool.e0 + self.last_digit * pool.scale
 
+    def gain_limit(self, pool: Pool) -> float:
+        """Return how far from 1 the gain may be: of few numbers it is luck; infinite in full precision."""
+        return math.inf if self.most_gain is None else self.most_gain + _GAIN_ERRORS * pool.gain_error
+
     def passes(self, pool: Pool) -> bool:
         """Whether the figures of an output are within this criterion; one that was never compared is."""
         if pool.count == 0:
@@ -91,7 +96,7 @@ class Criterion:
         return (
             pool.snr_db >= self.least_snr_db
             and (self.least_cosine is None or pool.cosine >= self.least_cosine)
-            and (self.most_gain is None or abs(pool.gain - 1.0) <= self.most_gain)
+            and abs(pool.gain - 1.0) <= self.gain_limit(pool)
             and (self.most_flips is None or len(pool.flipped) <= max(2, self.most_flips * pool.decisions))
             and not pool.clear_flips
         )
@@ -100,16 +105,19 @@ class Criterion:
 #: Precision of an artifact -> its criterion. docs/parity.md tells how the figures were measured.
 CRITERIA = {
     "fp32": Criterion(noise_factor=4.0, scale_factor=1e-6),
-    "fp16": Criterion(4.0, 0.5, least_snr_db=30.0, most_gain=0.02, most_flips=0.05, row_factor=0.08, last_digit=1e-3),
-    "bf16": Criterion(4.0, 2.0, least_snr_db=15.0, most_gain=0.1, most_flips=0.25, row_factor=0.3, last_digit=8e-3),
-    "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, most_gain=0.2, most_flips=0.25, row_factor=0.2),
+    "fp16": Criterion(4.0, 0.5, least_snr_db=30.0, most_gain=0.01, most_flips=0.05, row_factor=0.08, last_digit=1e-3),
+    "bf16": Criterion(4.0, 2.0, least_snr_db=15.0, most_gain=0.03, most_flips=0.25, row_factor=0.3, last_digit=8e-3),
+    "int8": Criterion(4.0, 3.0, least_snr_db=7.0, least_cosine=0.9, most_gain=0.15, most_flips=0.25, row_factor=0.2),
     # Against the eager model with the same matrices: what is left is rounding, on a processor that may have less of it.
-    "int4": Criterion(4.0, 0.5, least_snr_db=30.0, most_gain=0.02, most_flips=0.05, row_factor=0.02),
+    "int4": Criterion(4.0, 0.5, least_snr_db=30.0, most_gain=0.01, most_flips=0.05, row_factor=0.02),
 }
 
 #: The eager model of another framework against torch in float64, with torch's noise as e0: on a few numbers, as an
 #: artifact of small fixed shape has them, that happens to be small.
 EAGER = Criterion(noise_factor=8.0, scale_factor=1e-5)
+
+#: Standard errors by which a gain may be off besides.
+_GAIN_ERRORS = 3.0
 
 #: A decision taken otherwise is clear where its float64 margin is above this multiple of the root mean square of the
 #: error, or above its largest.
@@ -235,6 +243,15 @@ class Pool:
         if variation == 0.0 or not math.isfinite(self._squares_got):
             return math.nan
         return (self._products - self._of_means(self._sums, self._sums_got)) / variation
+
+    @property
+    def gain_error(self) -> float:
+        """Standard error of :attr:`gain`, from how far the artifact's numbers scatter about the line that fits them."""
+        variation, gain = self._variation, self.gain
+        if math.isnan(gain):
+            return math.nan
+        got = self._squares_got - self._of_means(self._sums_got, self._sums_got)
+        return math.sqrt(max(0.0, got / variation - gain * gain) / self.count)
 
     @property
     def clear_flips(self) -> int:

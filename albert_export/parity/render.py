@@ -172,7 +172,7 @@ def rule_line(artifact: ArtifactResult) -> str:
     also = [
         *([] if least is None else [f"SNR ≥ {least:g} dB"]),
         *([] if cosine is None else [f"cosine ≥ {cosine:g}"]),
-        *([] if gain is None else [f"gain from {1 - gain:g} to {1 + gain:g}"]),
+        *([] if gain is None else [f"gain within 1 ± {gain:g} and three standard errors"]),
         *([] if flips is None else [f"at most {flips:.0%} of the decisions flip, and none clearly"]),
     ]
     unit = "spread" if criterion.lossy else "scale"
@@ -208,7 +208,7 @@ def worst(report: ParityReport) -> str:
     least, cosine, gain = criterion.least_snr_db, criterion.least_cosine, criterion.most_gain
     ratio = "" if least is None else f", SNR {output.snr_db:.1f} dB of at least {least:g}"
     angle = "" if cosine is None else f", cosine {output.cosine:.4f} of at least {cosine:g}"
-    slope = "" if gain is None else f", gain {output.gain:.3f} of {1 - gain:g} to {1 + gain:g}"
+    slope = "" if gain is None else f", gain {output.gain:.3f} of 1 ± {output.gain_limit:.3f}"
     flips = f", {output.flips} of {output.decisions} decisions flip, {output.clear_flips} clearly"
     return (
         f"{artifact.file}: {output.output} at {output.places} places: max error {output.error:.2e}, limit "

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 #: 1, since 2026-11-22.
 #: 2, since 2026-11-28: ``quick``, ``left_out``, ``skipped`` and ``comparison`` of the report; ``size``, ``memory``,
 #: ``flipped`` and ``depth`` of an artifact; ``histogram`` of an output.
-#: 3, since 2026-11-28: ``skip`` of the report; ``reference`` and ``unrounded`` of an artifact; ``gain`` of an output.
+#: 3, since 2026-11-28: ``skip`` of the report; ``reference`` and ``unrounded`` of an artifact; ``gain`` and
+#: ``gain_limit`` of an output.
 SCHEMA_VERSION = 3
 
 
@@ -53,6 +54,7 @@ class OutputResult:
         histogram: How many errors are how large.
         gain: Slope of the artifact's numbers on the float64 ones, each less their mean: 1 but for stretching; NaN where
             the output is the same whatever the input.
+        gain_limit: How far from 1 it may be; infinite in full precision.
     """
 
     output: str
@@ -73,6 +75,7 @@ class OutputResult:
     ok: bool
     histogram: Histogram = field(default_factory=Histogram)
     gain: float = math.nan
+    gain_limit: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -301,6 +304,7 @@ class ArtifactResult:
             "snr_db",
             "cosine",
             "gain",
+            "gain_limit",
             "decisions",
             "flips",
             "clear_flips",

@@ -120,6 +120,7 @@ def _judged(pools: Mapping[tuple[str, Places], Pool], criterion: Criterion) -> t
             ok=criterion.passes(pool) and (pool.count > 0 or places == "padding"),
             histogram=histogram(pool.errors),
             gain=pool.gain,
+            gain_limit=criterion.gain_limit(pool),
         )
         for (name, places), pool in pools.items()
     )

@@ -136,8 +136,8 @@ def _figure(result: ArtifactResult, output: OutputResult) -> tuple[str, str]:
         return "SNR", f"SNR {output.snr_db:.1f} dB, at least {criterion.least_snr_db:g}"
     if criterion.least_cosine is not None and not output.cosine >= criterion.least_cosine:
         return "cosine", f"cosine {output.cosine:.4f}, at least {criterion.least_cosine:g}"
-    if criterion.most_gain is not None and not abs(output.gain - 1) <= criterion.most_gain:
-        return "gain", f"gain {output.gain:.3f}, from {1 - criterion.most_gain:g} to {1 + criterion.most_gain:g}"
+    if not abs(output.gain - 1) <= output.gain_limit:
+        return "gain", f"gain {output.gain:.3f}, within 1 ± {output.gain_limit:.3f}"
     if output.clear_flips:
         return "decisions", f"{output.clear_flips} of {output.decisions} decisions flip clearly, none may"
     most = criterion.most_flips or 0

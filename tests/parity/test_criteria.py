@@ -170,6 +170,20 @@ def test_an_output_that_is_stretched_is_a_miss_though_it_points_the_right_way(pr
     assert not criterion_for(precision).passes(pool)
 
 
+def test_of_few_numbers_the_gain_is_luck() -> None:
+    """Of seven numbers, noise that is allowed stretches them now and then; what is stretched without noise is not."""
+    criterion, refused = criterion_for("int8"), 0
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        exact = generator.standard_normal((7, 1))
+        pool = measure("case", exact, exact, exact + 0.25 * generator.standard_normal((7, 1)), np.ones(7, bool))
+        refused += not abs(pool.gain - 1) <= criterion.gain_limit(pool)
+        stretched = measure("case", exact, exact, 1.2 * exact, np.ones(7, bool))
+        assert not criterion.passes(stretched)
+    assert refused <= 2
+    assert criterion_for("fp32").gain_limit(Pool()) == math.inf
+
+
 def test_noise_and_an_offset_are_no_gain() -> None:
     generator = np.random.default_rng(9)
     exact = generator.standard_normal((200, 40))

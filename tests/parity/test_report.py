@@ -32,7 +32,24 @@ PASSING = OutputResult(
     "start_logits", "real", 100, 1e-7, 2.0, 1.5, 2e-7, 1e-7, 2.4e-6, 130.0, 1.0, 9, 0, 0, "text", True, gain=1.0
 )
 MISSING = OutputResult(
-    "end_logits", "real", 100, 1e-7, 2.0, 1.5, 0.5, 0.5, 2.4e-6, 12.0, 0.97, 9, 2, 1, "odd | length", False, gain=0.9
+    "end_logits",
+    "real",
+    100,
+    1e-7,
+    2.0,
+    1.5,
+    0.5,
+    0.5,
+    2.4e-6,
+    12.0,
+    0.97,
+    9,
+    2,
+    1,
+    "odd | length",
+    False,
+    gain=0.9,
+    gain_limit=0.2,
 )
 
 
@@ -130,7 +147,7 @@ def test_markdown_is_tables_that_hold_together() -> None:
     [
         ({"outputs": (PASSING, MISSING)}, "end_logits at real places: max error 5.00e-01, limit 2.40e-06"),
         ({"outputs": (PASSING, MISSING), "criterion": criterion_for("int8")},
-         "SNR 12.0 dB of at least 7, cosine 0.9700 of at least 0.9, gain 0.900 of 0.8 to 1.2, 2 of 9 decisions flip, "
+         "SNR 12.0 dB of at least 7, cosine 0.9700 of at least 0.9, gain 0.900 of 1 ± 0.200, 2 of 9 decisions flip, "
          "1 clearly, in the case"),
         ({"faults": (Fault("text", None, "failed", "boom"),)}, "text: the run failed: boom"),
         ({"checks": (CheckResult("row alone", False, "differs by 1"),)}, "row alone: differs by 1"),
@@ -150,7 +167,7 @@ def test_the_manifest_keeps_the_verdict_and_its_figures() -> None:
     assert kept["ok"] is False
     assert kept["outputs"]["start_logits"] == {
         "e0": 1e-7, "scale": 2.0, "spread": 1.5, "error": 2e-7, "from_eager": 1e-7, "limit": 2.4e-6, "snr_db": 130.0,
-        "cosine": 1.0, "gain": 1.0, "decisions": 9, "flips": 0, "clear_flips": 0,
+        "cosine": 1.0, "gain": 1.0, "gain_limit": "inf", "decisions": 9, "flips": 0, "clear_flips": 0,
     }  # fmt: skip
     assert kept["outputs"]["end_logits"]["error"] == "inf"
     assert kept["checks"] == {"finite": True, "row alone": None}

@@ -173,6 +173,7 @@ def test_the_first_figure_that_fails_is_told(
     assert told(error=2.0, limit=1.0) == ("max error", "padding", f"{place}max error 2.00e+00, limit 1.00e+00")
     assert told(snr_db=3.0) == ("SNR", "padding", f"{place}SNR 3.0 dB, at least 7")
     assert told(cosine=0.5) == ("cosine", "padding", f"{place}cosine 0.5000, at least 0.9")
+    assert told(gain=1.4, gain_limit=0.2) == ("gain", "padding", f"{place}gain 1.400, within 1 ± 0.200")
     assert told(clear_flips=2, decisions=9) == (
         "decisions",
         "padding",
