@@ -48,8 +48,9 @@ def test_what_a_lower_precision_cannot_show_is_named_and_the_rest_is_caught(
     found = verdicts(report)
     assert report.ok, report.summary_table()
     assert [found[name] for name in ("other GELU", "other epsilon", "weight perturbed")] == ["undetectable"] * 3
-    assert "caught" in found.values()
+    assert [found[name] for name in ("mask ignored", "segments swapped", "one layer fewer")] == ["caught"] * 3
     for trial in report.trials[1:]:
+        assert bool(trial.by) is (trial.verdict == "caught")
         assert trial.threshold_db == -7.0
         if trial.verdict == "undetectable":
             assert trial.effect_db < trial.threshold_db + 6.0
