@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Names of :data:`albert_export.layouts.CONSUMERS`, and of the backends of Triton, which are not imported for a help
 #: text.
-CONSUMERS = ("transformersjs", "tfserving", "triton", "sparknlp", "mediapipe")
+CONSUMERS = ("transformersjs", "tfserving", "triton", "sparknlp", "mediapipe", "web")
 BACKENDS = ("onnxruntime", "onnxruntime-tensorrt", "tensorrt")
 
 
@@ -31,6 +31,7 @@ BACKENDS = ("onnxruntime", "onnxruntime-tensorrt", "tensorrt")
         "albert-export bundle qa/ --for triton --out repository/ --precision int8 --max-batch-size 16",
         "albert-export bundle qa/ --for sparknlp --out spark-qa/",
         "albert-export bundle reviews/ --for mediapipe --out app/assets/reviews/",
+        "albert-export bundle qa/ --for web --out site/",
     ),
 )
 @click.argument("bundle", metavar="DIR", type=DIRECTORY)
@@ -47,7 +48,8 @@ BACKENDS = ("onnxruntime", "onnxruntime-tensorrt", "tensorrt")
 @click.option(
     "--precision",
     shell_complete=completing(lambda: PRECISIONS),
-    help="Precision of the model: fp32 by default, else the only one. For triton, sparknlp, mediapipe.",
+    help="Precision of the model: fp32 by default, else the only one; for web int8 where it is there. For triton, "
+    "sparknlp, mediapipe, web.",
 )
 @click.option(
     "--file", metavar="FILE", help="One artifact of several, as `inspect` lists them. Not for transformersjs."
@@ -65,6 +67,11 @@ BACKENDS = ("onnxruntime", "onnxruntime-tensorrt", "tensorrt")
     help=f"{', '.join(BACKENDS)}; the first by default. For triton.",
 )
 @click.option("--plan", type=DIRECTORY, metavar="FILE", help="TensorRT's plan of the ONNX file. For triton's tensorrt.")
+@click.option(
+    "--vendor",
+    type=DIRECTORY,
+    help="A node_modules with the page's libraries, so that npm need not fetch them. For web.",
+)
 @click.option(
     "--max-batch-size",
     type=click.IntRange(min=0),

@@ -90,6 +90,15 @@ CONSUMERS: tuple[Consumer, ...] = (
         summary="one .tflite with labels and vocabulary inside, for TextClassifier",
         start="TextClassifier.create_from_model_path('{out}/classifier.tflite')",
     ),
+    Consumer(
+        name="web",
+        title="The page",
+        tasks=("question-answering",),
+        choices=("precision", "file", "vendor"),
+        writer="albert_export.layouts.web:write",
+        summary="a static site: a page that answers questions about a text, in the browser alone",
+        start="python -m http.server --directory {out}",
+    ),
 )
 
 #: Option -> how the command line spells it.
@@ -100,6 +109,7 @@ FLAGS: Mapping[str, str] = {
     "model_type": "--model-type",
     "backend": "--backend",
     "plan": "--plan",
+    "vendor": "--vendor",
     "max_batch_size": "--max-batch-size",
     "queue_delay": "--queue-delay",
     "instances": "--instances",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from albert_export.bundle import Artifact, Bundle
@@ -37,6 +38,12 @@ class Place:
         target.parent.mkdir(parents=True, exist_ok=True)
         # A link into somebody's cache would be made anew as a link: the file itself is meant.
         link_or_copy(source.resolve(), target)
+
+    def copy_file(self, source: Path, *, to: str) -> None:
+        """Copy a file from anywhere to ``to``."""
+        target = self._root / to
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
 
     def write(self, relative: str, text: str) -> None:
         """Write a file of the layout's own."""

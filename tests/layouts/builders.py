@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from albert_export import AlbertConfig
+from albert_export.builtin.trained import FILES
 from albert_export.bundle import Bundle, BundleWriter
+from albert_export.layouts.web import SITE, VENDORED
 from tests.bundle.builders import SOURCE, artifact, onnx_bytes
 
 TOKENIZER = ("special_tokens_map.json", "spiece.model", "tokenizer.json", "tokenizer_config.json")
@@ -24,14 +28,18 @@ def write_full_bundle(
     labels: tuple[str, ...] = ("LABEL_0", "LABEL_1"),
     onnx: tuple[dict[str, Any], ...] = ({}, {"precision": "int8"}),
     others: bool = True,
+    config: Mapping[str, Any] | None = None,
 ) -> Bundle:
-    """Write a bundle of a task; ``onnx`` are the fields in which its ONNX artifacts differ from a plain fp32 one."""
+    """Write a bundle of a task; ``onnx`` are the fields in which its ONNX artifacts differ from a plain fp32 one.
+
+    The tokenizer is that of albert-mini.
+    """
     suffixes = {"fp32": "", "fp16": "_fp16", "bf16": "_bf16", "int8": "_int8", "int4": "_q4"}
     with BundleWriter(out, task=task, source=SOURCE) as writer:
-        AlbertConfig(id2label=dict(enumerate(labels))).save_pretrained(writer.directory)
+        AlbertConfig(id2label=dict(enumerate(labels)), **(config or {})).save_pretrained(writer.directory)
         writer.put_file("config.json")
         for name in shared:
-            writer.write_bytes(name, name.encode())
+            writer.write_bytes(name, (FILES / name).read_bytes() if (FILES / name).exists() else b"{}")
             writer.put_file(name)
         for fields in onnx:
             fields = dict(fields)
@@ -56,3 +64,15 @@ def write_full_bundle(
                     artifact(file, (record,), target="tflite", precision=precision, layers="unrolled", facts=facts)
                 )
         return writer.commit()
+
+
+def write_packages(directory: Path, versions: Mapping[str, str] | None = None) -> Path:
+    """Write a ``node_modules`` with the page's libraries, made up but for their names and versions."""
+    wanted = json.loads((SITE / "package.json").read_text(encoding="utf-8"))["dependencies"] | (versions or {})
+    for name, version in wanted.items():
+        (directory / name).mkdir(parents=True)
+        (directory / name / "package.json").write_text(json.dumps({"name": name, "version": version}))
+    for path in VENDORED:
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(path)
+    return directory

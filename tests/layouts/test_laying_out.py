@@ -12,10 +12,16 @@ from albert_export.errors import AlbertExportError, BundleError, ConflictError, 
 from albert_export.layouts import CONSUMERS, lay_out
 from albert_export.layouts.consumers import FLAGS
 from albert_export.layouts.triton import BACKENDS
+from albert_export.layouts.web import PAGES, VENDORED
 from tests.bundle.builders import names, tree
-from tests.layouts.builders import write_full_bundle
+from tests.layouts.builders import write_full_bundle, write_packages
 
 TASKS = {"mediapipe": "text-classification"}
+
+
+def choices_for(consumer: str, tmp_path: Path) -> dict[str, Path]:
+    """Return what a consumer needs beside the bundle."""
+    return {"vendor": write_packages(tmp_path / "node_modules")} if consumer == "web" else {}
 
 
 def test_the_command_line_shows_the_table() -> None:
@@ -27,11 +33,19 @@ def test_the_command_line_shows_the_table() -> None:
 @pytest.mark.parametrize("consumer", SHOWN)
 def test_models_are_links_and_not_copies(tmp_path: Path, consumer: str) -> None:
     bundle = write_full_bundle(tmp_path / "b", task=TASKS.get(consumer, "question-answering"))
-    laid_out = lay_out(bundle, consumer, tmp_path / "new" / "there")
+    laid_out = lay_out(bundle, consumer, tmp_path / "new" / "there", **choices_for(consumer, tmp_path))
     assert laid_out.files == tuple(tree(laid_out.directory))
     linked = {path.stat().st_ino for path in (tmp_path / "b").rglob("*") if path.is_file()}
     own = [file for file in laid_out.files if (laid_out.directory / file).stat().st_ino not in linked]
-    texts = {"config.json", "models.config", "b/config.pbtxt", "assets/labels.txt"}
+    texts = {
+        "config.json",
+        "models.config",
+        "b/config.pbtxt",
+        "assets/labels.txt",
+        "site.json",
+        *PAGES,
+        *VENDORED.values(),
+    }
     assert set(own) <= texts
     assert len(own) < len(laid_out.files)
     assert laid_out.size == sum(map(len, tree(laid_out.directory).values()))
@@ -42,7 +56,7 @@ def test_models_are_links_and_not_copies(tmp_path: Path, consumer: str) -> None:
 def test_the_bundle_stays_as_it_was(tmp_path: Path, consumer: str) -> None:
     bundle = write_full_bundle(tmp_path / "b", task=TASKS.get(consumer, "question-answering"))
     before = tree(bundle.path)
-    lay_out(tmp_path / "b", consumer, tmp_path / "out")
+    lay_out(tmp_path / "b", consumer, tmp_path / "out", **choices_for(consumer, tmp_path))
     assert tree(bundle.path) == before
     bundle.verify()
 
@@ -108,6 +122,7 @@ def test_a_damaged_bundle_is_not_handed_on(tmp_path: Path) -> None:
         (InputError, "sparknlp", "question-answering", {"max_batch_size": 8}, "received --max-batch-size"),
         (InputError, "triton", "question-answering", {"name": "../qa"}, "give one with --name"),
         (InputError, "tfserving", "question-answering", {"name": "a b"}, "received a b"),
+        (InputError, "web", "fill-mask", {}, "received a bundle for fill-mask"),
     ],
 )
 def test_errors_tell_the_fix(
