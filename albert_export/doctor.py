@@ -140,6 +140,8 @@ def examine(installed: Callable[[str], str | None] | None = None) -> Diagnosis:
     extras = _extras()
     asked = {extra for target in TARGETS for extra in itertools.chain(*_needs(target).values())}
     wanted = {extra: _requirements(extras, extra) for extra in sorted(asked | {row.extra for row in RUNTIMES})}
+    for row in RUNTIMES:
+        wanted[row.extra] = tuple(dict.fromkeys((*wanted[row.extra], *row.beside)))
     requirements = sorted({requirement for group in wanted.values() for requirement in group})
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         packages = tuple(pool.map(lambda requirement: _examine_package(requirement, installed), requirements))
@@ -181,7 +183,7 @@ def installed_version(distribution: str) -> str | None:
 def _needs(target: Target) -> dict[Verb, tuple[str, ...]]:
     """What can be done with a target -> the extras it takes."""
     needs: dict[Verb, tuple[str, ...]] = {
-        "export": (target.build_extra,),
+        "export": target.export_extras,
         "run": (target.own_runtime.extra,),
         "prove": target.proof_extras,
     }

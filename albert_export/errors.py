@@ -140,14 +140,24 @@ class WeightsMismatchError(CheckpointError):
 
 
 class MissingDependencyError(AlbertExportError, ImportError):
-    """A package that this step needs is not installed."""
+    """A package that this step needs is not installed.
 
-    def __init__(self, package: str, *, needed_for: str, extra: str, otherwise: str | None = None) -> None:
+    Args:
+        package: Its name.
+        needed_for: What the user asked for; begins the sentence.
+        extra: The extra that brings it.
+        otherwise: How to do without.
+        install: The command that brings it, where no extra can.
+    """
+
+    def __init__(
+        self, package: str, *, needed_for: str, extra: str, otherwise: str | None = None, install: str | None = None
+    ) -> None:
         self.package = package
         self.extra = extra
         super().__init__(
             f"{needed_for} needs the package {package}, which is not installed",
-            fix=f"{install_command(extra)}{'' if otherwise is None else f', or {otherwise}'}",
+            fix=f"{install or install_command(extra)}{'' if otherwise is None else f', or {otherwise}'}",
         )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from albert_export.calibration import calibration_inputs, calibration_texts, coverage
 from albert_export.checkpoints import Checkpoint
+from albert_export.engines.options import HARDWARE_LEVELS, EngineOptions, parse_bytes
+from albert_export.engines.profiles import parse_profiles
 from albert_export.errors import InputError, UnknownNameError
 from albert_export.targets import Target
 from albert_export.tasks import Task
@@ -66,6 +68,24 @@ def own_options(target: Target, embed_weights: bool, aot: str | None) -> dict[st
     return {**({"embed_weights": True} if embed_weights else {}), **({} if aot is None else {"aot": aot})}
 
 
+def check_engine_options(
+    target: Target, engine: EngineOptions | None, task: Task, checkpoint: Checkpoint, sizes: Mapping[str, int | None]
+) -> dict[str, Any]:
+    """Return the emitter's option of how an engine is built, for the targets that have it, its profiles checked."""
+    if not target.built_on_device:
+        if engine is not None:
+            raise InputError(f"{target.title} artifacts are no engines", received="engine", fix="leave it out")
+        return {}
+    engine = engine or EngineOptions()
+    parse_profiles(engine.profiles, task, longest=checkpoint.config.max_position_embeddings, sizes=sizes)
+    if engine.workspace is not None:
+        parse_bytes(engine.workspace)
+    level = engine.hardware_compatible
+    if level is not None and level not in HARDWARE_LEVELS:
+        raise UnknownNameError("hardware_compatible", level, tuple(HARDWARE_LEVELS))
+    return {"engine": engine}
+
+
 def check_data(
     data: str | os.PathLike[str] | None, max_drop: float | None, parity: bool, checkpoint: Checkpoint, task: Task
 ) -> None:
@@ -96,7 +116,9 @@ def check_by_part(target: Target, precision: str) -> None:
 
 
 def texts_to_calibrate_on(target: Target, precision: str, calibrate: str | os.PathLike[str] | None) -> list[str] | None:
-    """Return the texts of a calibration file, or None where none was chosen."""
+    """Return the texts of a calibration file, or None where none was chosen and the target needs none."""
+    if calibrate is None and precision in target.calibrated:
+        calibrate = target.calibrated_on
     if calibrate is None:
         return None
     if precision not in target.calibrated:

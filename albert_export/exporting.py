@@ -12,10 +12,12 @@ from albert_export.artifact_making import ArtifactMaker
 from albert_export.bundle import Bundle, BundleWriter
 from albert_export.checkpoints import Checkpoint, check_finite, open_checkpoint
 from albert_export.choosing_parts import leave_costly_parts
+from albert_export.engines.options import EngineOptions
 from albert_export.export_files import put_shared_files, vocabulary_for
 from albert_export.export_options import (
     check_by_part,
     check_data,
+    check_engine_options,
     fixed_sizes,
     inputs_to_calibrate_on,
     one_of,
@@ -52,6 +54,7 @@ def export(
     embed_weights: bool = False,
     aot: str | None = None,
     positions: bool = False,
+    engine: EngineOptions | None = None,
     parity: bool = True,
     data: str | os.PathLike[str] | None = None,
     max_drop: float | None = None,
@@ -96,6 +99,8 @@ def export(
             flops, bytes, memory and the estimated time are in the artifact's facts.
         positions: Whether a fill-mask artifact gets one more input, ``positions`` ``[B,P]``, and gives its logits at
             these only, ``[B,P,V]``: of one masked word in a long text, most of the decoder's work is left out.
+        engine: For TensorRT: profiles, and how the engine is built; see
+            :class:`albert_export.engines.options.EngineOptions`. It is built on this machine's first GPU.
         parity: Whether to compare the artifact with the eager model before it is accepted.
         data: Texts with the right answers on which parity measures the task's metrics; see
             :func:`albert_export.check_parity`.
@@ -127,6 +132,8 @@ def export(
         task_row = at_positions(task_row)
     precision = check_precision(target_row, precision)
     reader = None if compat is None else choose_reader(target_row.readers, compat, task_row.name)
+    if layers is None:
+        layers = target_row.layers_of.get(precision)
     layers = one_of("layers", layers if reader is None else reader_layers(reader, layers), target_row.layers)
     tokens = one_of("tokens", tokens, target_row.tokens)
     if opset is not None:
@@ -155,7 +162,10 @@ def export(
         longest = checkpoint.config.max_position_embeddings
         batch, sequence = reader_sizes(reader, task_row.name, batch=batch, sequence=sequence, longest=longest)
     sizes = fixed_sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
+    options |= check_engine_options(target_row, engine, task_row, checkpoint, sizes)
     check_finite(checkpoint, task_row)
+    if target_row.preflight is not None:
+        resolve(target_row.preflight)()
     # What is not installed shows before anything is written.
     resolve(target_row.emitter)
     framework = FRAMEWORKS[target_row.framework]

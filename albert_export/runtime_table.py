@@ -26,6 +26,7 @@ class RuntimeRow:
         compiles_shapes: Whether it compiles every new shape, and so can be given buckets of lengths.
         computes_in: Precisions of arithmetic that it can be told by name, as in ``openvino:bf16``.
         native_module: Module whose import loads the native library; None where that of ``package`` does.
+        beside: Requirements that its extra does not bring, since their files are not on the common index.
     """
 
     name: str
@@ -38,6 +39,7 @@ class RuntimeRow:
     compiles_shapes: bool = False
     computes_in: tuple[str, ...] = ()
     native_module: str | None = None
+    beside: tuple[str, ...] = ()
 
 
 RUNTIMES: tuple[RuntimeRow, ...] = (
@@ -75,6 +77,16 @@ RUNTIMES: tuple[RuntimeRow, ...] = (
         devices=("cpu", "cuda", "tpu"),
         takes_threads=False,
         compiles_shapes=True,
+    ),
+    RuntimeRow(
+        name="tensorrt",
+        title="TensorRT",
+        location="albert_export.runtimes.tensorrt_runtime:TensorRtRuntime",
+        extra="tensorrt",
+        package="tensorrt",
+        devices=("cuda",),
+        takes_threads=False,
+        beside=("tensorrt>=10.0",),
     ),
     RuntimeRow(
         name="openvino",

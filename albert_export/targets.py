@@ -66,6 +66,12 @@ class Target:
         chooses_positions: Whether masked words can be computed at chosen positions only.
         second_names: Form of the file's name -> the one that other people's loaders look for besides.
         int4_form: How int4 is stored and computed; None for a target without it.
+        built_on_device: Whether its own runtime builds it, on the device that will run it, and nowhere else: the export
+            takes options of the build, and can be planned without the device.
+        preflight: ``module:function`` that raises where this machine cannot build it; None where packages are enough.
+        layers_of: Precision -> the form of the layers that is its default, where it is another than the target's.
+        calibrated_on: Texts that a calibrated precision is calibrated on where none are given; None where it then is
+            not calibrated.
     """
 
     name: str
@@ -89,6 +95,15 @@ class Target:
     chooses_positions: bool = False
     second_names: Mapping[str, str] = field(default_factory=dict)
     int4_form: str | None = None
+    built_on_device: bool = False
+    preflight: str | None = None
+    layers_of: Mapping[str, str] = field(default_factory=dict)
+    calibrated_on: str | None = None
+
+    @property
+    def export_extras(self) -> tuple[str, ...]:
+        """Extras that export takes, a proof aside."""
+        return (self.build_extra, self.own_runtime.extra) if self.built_on_device else (self.build_extra,)
 
     @property
     def own_runtime(self) -> RuntimeRow:
@@ -188,6 +203,30 @@ TARGETS: tuple[Target, ...] = (
         compiled_for=("tpu:v4", "tpu:v5e", "tpu:v5p", "tpu:v6e"),
         build_extra="jax",
         compile_extra="tpu",
+    ),
+    Target(
+        name="tensorrt",
+        title="TensorRT",
+        place="tensorrt/model{form}.engine",
+        framework="torch",
+        emitter="albert_export.graphs.tensorrt_emitter:emit_tensorrt",
+        runtimes=("tensorrt",),
+        precisions=("fp32", "fp16", "bf16", "int8"),
+        calibrated=("int8",),
+        by_part=(),
+        int8_form="weights per output, activations with fixed ranges, calibrated on built-in texts; the rest in fp16",
+        layers=("rolled", "unrolled"),
+        opsets=None,
+        readers=(),
+        tokens=("padded",),
+        embeds=False,
+        compiled_for=(),
+        build_extra="onnx",
+        built_on_device=True,
+        preflight="albert_export.graphs.tensorrt_build:open_builder",
+        # Each layer its own ranges, and no integers in a loop, of which TensorRT's page of operators says nothing.
+        layers_of={"int8": "unrolled"},
+        calibrated_on="builtin",
     ),
 )
 

@@ -124,13 +124,13 @@ def emit_onnx(
     ranges = None
     if calibration is not None:
         progress("measuring the ranges of activations")
-        observed = _build(traced, WeightStore(traced.program, traced.weights), config, opset)
+        observed = build_graph(traced, WeightStore(traced.program, traced.weights), config, opset)
         if tokens == "packed":  # the activations that are quantised are those of the packed graph
             pack_tokens(observed)
         ranges = observed_ranges(observed, quantizable_activations(observed, parts), calibration)
-    built = _build(traced, store, config, opset)
+    built = build_graph(traced, store, config, opset)
     form = {"precision": precision, "tokens": tokens}
-    built.metadata_props.update(_metadata(task, config, layers, {**form, **(metadata or {})}))
+    built.metadata_props.update(file_metadata(task, config, layers, {**form, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
     quantized = quantized_parts(_quantizable_bytes(built), parts) if precision in ("int8", "int4") else {}
     passes = _pipeline(opset, precision, tokens, parts, ranges)
@@ -148,11 +148,11 @@ def emit_onnx(
         inputs=tuple(described(spec, config, traced.sizes) for spec in task.inputs),
         outputs=tuple(described(spec, config, traced.sizes) for spec in task.outputs),
         sharing=sharing,
-        versions=_versions(),
+        versions=package_versions(),
         facts={
             "ir_version": built.ir_version,
             "operators": dict(sorted(operators.items())),
-            "loops": [f"{node.name} x {_repeats(node)}" for node in built.graph if node.op_type == "Loop"],
+            "loops": [f"{node.name} x {trip_count(node)}" for node in built.graph if node.op_type == "Loop"],
             "passes": list(changed),
             "tokens": tokens,
             **_precision_facts(precision, list(quantized), calibrated=ranges is not None),
@@ -207,7 +207,8 @@ def _nbytes(value: ir.Value) -> int:
     return 0 if value.const_value is None else value.const_value.nbytes
 
 
-def _build(traced: Trace, store: WeightStore, config: AlbertConfig, opset: int) -> ir.Model:
+def build_graph(traced: Trace, store: WeightStore, config: AlbertConfig, opset: int) -> ir.Model:
+    """Lower a traced model to a graph in float32, its weights read from ``store``."""
     program = traced.program
     user_inputs = set(program.graph_signature.user_inputs)
     placeholders = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user_inputs]
@@ -251,7 +252,8 @@ def _dtype(spec: TensorSpec) -> Any:
     return np.dtype(spec.dtype)
 
 
-def _metadata(task: Task, config: AlbertConfig, layers: str, metadata: Mapping[str, str]) -> dict[str, str]:
+def file_metadata(task: Task, config: AlbertConfig, layers: str, metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return the entries of a file's ``metadata_props``."""
     labels = {str(index): config.id2label[index] for index in sorted(config.id2label)}
     return {
         "tool": f"albert-export {__version__}",
@@ -267,13 +269,15 @@ def _ir_version(opset: int) -> int:
     return int(onnx.helper.OP_SET_ID_VERSION_MAP["ai.onnx", opset])
 
 
-def _repeats(node: ir.Node) -> int:
+def trip_count(node: ir.Node) -> int:
+    """Return how often a ``Loop`` of ours runs its body; 0 where that is no constant."""
     count = node.inputs[0]
     producer = None if count is None else count.producer()
     return 0 if producer is None else int(producer.attributes["value"].value.numpy())
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Return the versions of the packages that make a graph."""
     from importlib.metadata import version
 
     return {package: version(package) for package in ("torch", "onnx", "onnx-ir")}

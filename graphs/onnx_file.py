@@ -102,6 +102,19 @@ def _write_external(
     return (path, external)
 
 
+def without_weights(model: ir.Model, location: str) -> bytes:
+    """Return the model as a message whose weights, of which it holds names, types and shapes, lie in another file.
+
+    Args:
+        model: A model of any size.
+        location: Name of that file; it need not be there.
+    """
+    head, graph = _skeleton(model)
+    entries = [_external(value, location, 0) for value in model.graph.initializers.values()]
+    body = graph + b"".join(_prefix(_GRAPH_INITIALIZER, len(entry)) + entry for entry in entries)
+    return head + _prefix(_MODEL_GRAPH, len(body)) + body
+
+
 def check_onnx(model: ir.Model, path: Path) -> None:
     """Run onnx's full check, shape inference included, over the graph of a file written by :func:`write_onnx`.
 
@@ -110,13 +123,10 @@ def check_onnx(model: ir.Model, path: Path) -> None:
     Raises:
         ExportError: The checker refuses the model.
     """
-    head, graph = _skeleton(model)
-    entries = [_external(value, path.name, 0) for value in model.graph.initializers.values()]
-    body = graph + b"".join(_prefix(_GRAPH_INITIALIZER, len(entry)) + entry for entry in entries)
     # The checker looks for external data beside the file it reads.
     skeleton = path.with_name(path.name + ".check")
     try:
-        skeleton.write_bytes(head + _prefix(_MODEL_GRAPH, len(body)) + body)
+        skeleton.write_bytes(without_weights(model, path.name))
         onnx.checker.check_model(str(skeleton), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError("the exported graph must pass onnx's full check", received=str(error)[:500]) from error

@@ -35,8 +35,8 @@ def compute_in_half(model: ir.Model) -> bool:
     """
     for value in model.graph.initializers.values():
         if value.dtype == _FLOAT:
-            _store(value, _HALF)
-    for graph in _graphs(model.graph):
+            store_in(value, _HALF)
+    for graph in all_graphs(model.graph):
         for value in (*graph.inputs, *graph.outputs, *(output for node in graph for output in node.outputs)):
             if value.dtype == _FLOAT:
                 value.type = ir.TensorType(_HALF)
@@ -46,7 +46,7 @@ def compute_in_half(model: ir.Model) -> bool:
             node.attributes["value"] = ir.AttrTensor("value", ir.tensor(number))
         elif node.op_type == "Cast" and node.attributes.get_int("to", 0) == _FLOAT:
             node.attributes["to"] = ir.AttrInt64("to", _HALF.value)
-    _widen_outputs(model.graph)
+    widen_outputs(model.graph, _HALF)
     return True
 
 
@@ -75,19 +75,20 @@ def store_in_bfloat16(model: ir.Model) -> bool:
                 model.graph.insert_before(first, widening)
                 wide = widening.outputs[0]
             node.replace_input_with(index, wide)
-        _store(value, _BFLOAT16)
+        store_in(value, _BFLOAT16)
     return bool(chosen)
 
 
-def _graphs(graph: ir.Graph) -> Iterator[ir.Graph]:
+def all_graphs(graph: ir.Graph) -> Iterator[ir.Graph]:
+    """Yield a graph and the bodies of its loops."""
     yield graph
     for node in graph:
         for attribute in node.attributes.values():
             if attribute.type == ir.AttributeType.GRAPH:
-                yield from _graphs(attribute.value)
+                yield from all_graphs(attribute.value)
 
 
-def _store(value: ir.Value, dtype: ir.DataType) -> None:
+def store_in(value: ir.Value, dtype: ir.DataType) -> None:
     """Let an initializer hold its numbers in another dtype; they are converted when they are written."""
     stored = value.const_value
     assert stored is not None, "every initializer has data"
@@ -111,12 +112,13 @@ def _widen_after(node: ir.Node) -> None:
     node.graph.insert_after(node, widened)
 
 
-def _widen_outputs(graph: ir.Graph) -> None:
+def widen_outputs(graph: ir.Graph, narrow: ir.DataType) -> None:
+    """Give out in float32 what the graph computes in ``narrow``, under the same names."""
     for index, old in enumerate(list(graph.outputs)):
-        if old.dtype != _HALF:
+        if old.dtype != narrow:
             continue
         name = old.name
-        old.name = f"{name}_float16"
+        old.name = f"{name}_{narrow.name.lower()}"
         widening = ir.node("Cast", [old], {"to": _FLOAT.value})
         widening.name = f"{name}_widened"
         graph.append(widening)

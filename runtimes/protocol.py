@@ -123,6 +123,16 @@ class Runtime(ABC):
         """Say in JSON values what runs where: target, device, why, versions, threads."""
 
     @property
+    def longest(self) -> int:
+        """Most tokens of one row."""
+        return self.config.max_position_embeddings
+
+    @property
+    def most_rows(self) -> int | None:
+        """Most rows of one run, or None where memory alone says."""
+        return None
+
+    @property
     def closed(self) -> bool:
         """Whether :meth:`close` was called."""
         return self._closed

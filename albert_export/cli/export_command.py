@@ -1,4 +1,4 @@
-"""``onnx``, ``savedmodel``, ``tflite``, ``stablehlo``: a checkpoint in, a bundle with a proven artifact out."""
+"""The commands of the targets, ``onnx`` to ``tensorrt``: a checkpoint in, a bundle with a proven artifact out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from albert_export.builtin import BUILTIN_MODELS, DEFAULT_MODEL
 from albert_export.calibration import BUILTIN_TEXTS
+from albert_export.cli.engine_options import check_plan_options, engine_options, show_plan, taken_out
 from albert_export.cli.options import (
     DIRECTORY,
     Command,
@@ -57,6 +58,11 @@ _EXAMPLES: Mapping[str, Sequence[str]] = {
         "albert-export stablehlo --task qa --model albert-qa/ --out qa/ --batch 1 --sequence 384 --aot tpu:v5e",
         "albert-export stablehlo --task ner --model albert-ner/ --out ner/ --embed-weights",
     ),
+    "tensorrt": (
+        "albert-export tensorrt --task qa --model albert-qa/ --plan --precision fp16          # on any machine",
+        "albert-export tensorrt --task qa --model albert-qa/ --out qa/ --precision fp16 --profile 1x16,8x128,64x384",
+        "albert-export tensorrt --task ner --model albert-ner/ --out ner/ --precision int8 --timing-cache kernels.bin",
+    ),
 }
 
 
@@ -75,7 +81,12 @@ def _options(target: Target) -> list[_Option]:
             help=f"Checkpoint: a directory, a hub id (owner/name), or {' or '.join(BUILTIN_MODELS)}, which come with "
             f"the package; {DEFAULT_MODEL} by default, a small one that is trained.",
         ),
-        click.option("--out", required=True, type=DIRECTORY, help="Bundle to write, or to add this artifact to."),
+        click.option(
+            "--out",
+            required=not target.built_on_device,
+            type=DIRECTORY,
+            help=f"Bundle to write, or to add this artifact to{'; not with --plan' if target.built_on_device else ''}.",
+        ),
         click.option(
             "--precision",
             metavar=f"[{'|'.join(target.precisions)}]",
@@ -89,7 +100,8 @@ def _options(target: Target) -> list[_Option]:
         click.option(
             "--layers",
             type=click.Choice(target.layers),
-            help=f"The shared layer as one loop body, or written out once a layer; {target.layers[0]} by default.",
+            help="The shared layer as one loop body, or written out once a layer; "
+            f"{_default_layers(target)} by default.",
         ),
         *_tokens_option(target),
         *_opset_option(target),
@@ -100,6 +112,7 @@ def _options(target: Target) -> list[_Option]:
         *_embed_option(target),
         *_aot_option(target),
         _positions_option(target),
+        *(engine_options() if target.built_on_device else []),
         click.option(
             "--parity/--no-parity",
             default=True,
@@ -113,9 +126,13 @@ def _options(target: Target) -> list[_Option]:
             help="Export although the checkpoint lacks this head's weights: they are drawn at random.",
         ),
         checkpoint_options,
-        json_option("what the bundle holds"),
+        json_option("what the bundle holds, or the plan," if target.built_on_device else "what the bundle holds"),
         quiet_option(),
     ]
+
+
+def _default_layers(target: Target) -> str:
+    return ", ".join((target.layers[0], *(f"{layers} in {name}" for name, layers in target.layers_of.items())))
 
 
 def _opset_option(target: Target) -> list[_Option]:
@@ -142,9 +159,13 @@ def _calibrate_option(target: Target) -> list[_Option]:
             "--calibrate",
             metavar=f"FILE|{BUILTIN_TEXTS}",
             help=f"With {' or '.join(target.calibrated)}: give activations the fixed ranges that these sentences show, "
-            "one a line; by default each run measures its own.",
+            f"one a line; by default {_without_calibration(target)}.",
         )
     ]
+
+
+def _without_calibration(target: Target) -> str:
+    return "each run measures its own" if target.calibrated_on is None else "those that come with the package"
 
 
 def _quantize_option(target: Target) -> list[_Option]:
@@ -189,10 +210,19 @@ def _positions_option(target: Target) -> _Option:
 def export_command(target: Target) -> click.Command:
     """Return the command that exports to a target."""
 
-    def command(out: Path, as_json: bool, quiet: bool, **options: Any) -> None:
+    def command(out: Path | None, as_json: bool, quiet: bool, **options: Any) -> None:
         from albert_export.exporting import export
         from albert_export.inspection import inspect_bundle, render
 
+        if target.built_on_device:
+            planning = {name: options.pop(name) for name in ("tensorrt", "save_network")}
+            plan = options.pop("plan")
+            check_plan_options(plan, out, **planning)
+            options["engine"] = taken_out(options)
+            if plan:
+                show_plan(as_json, progress(quiet), **options, **planning)
+                return
+        assert out is not None, "click asks for it"
         bundle = export(target.name, out=out, progress=progress(quiet), **options)
         description = inspect_bundle(bundle)
         if as_json:

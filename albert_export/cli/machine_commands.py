@@ -73,7 +73,7 @@ def _describe_target(target: Target) -> str:
     for row in map(get_runtime, target.runtimes):
         how = f"{row.title} on {', '.join(row.devices)}: albert-export[{row.extra}]"
         lines.append(f"  run by   {how}" if row is target.own_runtime else f"  or by    {how}, --runtime {row.name}")
-    lines.append(f"  export   albert-export[{target.build_extra}]")
+    lines.append(f"  export   albert-export[{','.join(target.export_extras)}]")
     return "\n".join(lines)
 
 
@@ -85,7 +85,7 @@ def _target_fields(target: Target) -> dict[str, Any]:
         **{key: fields[key] for key in (*shown, "int4_form", "layers")},
         "devices": runtime.devices,
         "runtimes": target.runtimes,
-        "build_extra": target.build_extra,
+        "build_extra": ",".join(target.export_extras),
         "run_extra": runtime.extra,
     }
 

@@ -168,6 +168,7 @@ def build_cases(
     traced: Mapping[str, int] | None = None,
     tokenizer: Any | None = None,
     seed: int = 0,
+    longest: int | None = None,
 ) -> tuple[Case, ...]:
     """Return the cases that an artifact can take.
 
@@ -179,6 +180,7 @@ def build_cases(
         traced: Sizes of the example that the artifact was traced with; without them no case repeats that shape.
         tokenizer: The bundle's; None has random ids in the place of text.
         seed: Of the random ids.
+        longest: Most tokens of a row that the artifact takes; None for what the model takes.
 
     Raises:
         InputError: The tokenizer does not belong to the model.
@@ -187,7 +189,7 @@ def build_cases(
     length = sizes.get("sequence")
     build = _Builder(rows, sizes.get("choices"), "choices" in task.dynamic_axes)
     if length is None:
-        _dynamic_cases(build, rows, config.max_position_embeddings, traced or {})
+        _dynamic_cases(build, rows, longest or config.max_position_embeddings, traced or {})
     else:
         _fixed_cases(build, rows, length)
     return tuple(build.cases)

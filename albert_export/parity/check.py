@@ -33,6 +33,7 @@ from albert_export.parity.needs import check_needs
 from albert_export.parity.opening import ChangeInputs, open_artifact
 from albert_export.parity.oracle import TRUTH, Oracle
 from albert_export.parity.packed_padding import asked_for_repeated, is_packed
+from albert_export.parity.profiles import longest_of
 from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
 from albert_export.parity.rounding import rounded_parts
 from albert_export.parity.source import open_source
@@ -173,7 +174,7 @@ def check_parity(
     metrics = None if dataset is None else DataCheck(dataset, oracle, tokenizer, max_drop, say, eager_scores)
     if metrics is not None:  # before the cases, so that a line which is not in the task's form shows at once
         for artifact in artifacts:
-            metrics.prepare(artifact.shapes.get("sequence"))
+            metrics.prepare(artifact.shapes.get("sequence") or longest_of(artifact, opened.config))
 
     def rounded(parts: tuple[str, ...]) -> Oracle:
         return Oracle(checkpoint, opened.task, allow_random_head=bool(allow_random_head), rounded=parts)
@@ -276,6 +277,7 @@ class _Run:
             traced=first.facts.get("traced_sizes"),
             tokenizer=self.tokenizer,
             seed=self.seed,
+            longest=longest_of(first, self.bundle.config),
         )
         if chooses_positions(task):
             cases = asked_at_positions(cases, self.seed)
@@ -400,7 +402,7 @@ def _groups(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
         traced = artifact.facts.get("traced_sizes")
         fixed = (artifact.shapes.get(axis) for axis in ("choices", "sequence"))
         chosen = POSITIONS in artifact.shapes
-        shape = (*fixed, chosen, chosen and is_packed(artifact), rounded_parts(artifact))
+        shape = (*fixed, longest_of(artifact), chosen, chosen and is_packed(artifact), rounded_parts(artifact))
         alike = [key for key in groups if key[0] == shape]
         if traced or not alike:
             example = tuple((traced or {}).get(axis) for axis in ("choices", "sequence"))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from albert_export.parity.cases import Case
-from albert_export.parity.compare import RUN_FAILURES, batches, largest_difference, take
+from albert_export.parity.compare import RUN_FAILURES, batch_size, batches, largest_difference, take
 from albert_export.positions import POSITIONS, without_positions
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def repeated(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> Mea
     differences: dict[str, float] = dict.fromkeys(together, 0.0)
     told = f"{case.name} run {REPETITIONS} times more"
     identical = True
-    for batch, rows in [*batches(case, runtime.sizes.get("batch"))] * REPETITIONS:
+    for batch, rows in [*batches(case, batch_size(runtime, case))] * REPETITIONS:
         try:
             outputs = runtime.run(**batch.inputs)
         except RUN_FAILURES as error:
@@ -124,7 +124,7 @@ def input_types(runtime: Runtime, case: Case, together: Mapping[str, Array]) -> 
     runtime. It reaches the artifact where that has further signatures of other dtypes, each of which is called.
     """
     differences: dict[str, float] = dict.fromkeys(together, 0.0)
-    batch, rows = next(batches(case, runtime.sizes.get("batch")))
+    batch, rows = next(batches(case, batch_size(runtime, case)))
     others = runtime.other_signatures()
     ways: dict[str, _Run] = {dtype: partial(_run_in, runtime, batch, dtype) for dtype in (*WHOLE_NUMBERS, "bool")}
     ways |= {f"the signature {name}": partial(call, batch.inputs) for name, call in others.items()}

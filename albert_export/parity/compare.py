@@ -91,7 +91,7 @@ class Comparison:
             DeviceError: The device failed.
         """
         parts: dict[str, list[Array]] = {spec.name: [] for spec in self.runtime.task.outputs}
-        for batch, rows in batches(case, self.runtime.sizes.get("batch")):
+        for batch, rows in batches(case, batch_size(self.runtime, case)):
             outputs = self._run(batch)
             for spec in self.runtime.task.outputs:
                 got = None if outputs is None else self._checked(batch, spec, outputs)
@@ -168,12 +168,18 @@ def compare_eager(framework: str, case: Case, reference: Reference, task: Task) 
     return found
 
 
+def batch_size(runtime: Runtime, case: Case) -> int | None:
+    """Return the batch that a case has to be cut into for a runtime, or None where it takes the case as it is."""
+    fixed, most = runtime.sizes.get("batch"), runtime.most_rows
+    return fixed if fixed is not None or most is None or case.shape[0] <= most else most
+
+
 def batches(case: Case, size: int | None) -> Iterator[tuple[Case, slice]]:
     """Cut a case into the batches an artifact takes.
 
     Args:
         case: The case.
-        size: Batch size that the artifact is fixed to, or None where it takes the case as it is.
+        size: Batch size that the artifact is fixed to or takes at most, or None where it takes the case as it is.
 
     Yields:
         A batch, and the rows of the case that it begins with; a last batch that has too few repeats its first row.

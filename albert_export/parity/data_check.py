@@ -62,7 +62,8 @@ class DataCheck:
         Raises:
             InputError: The user's data are not of the task's form, or do not fit into the artifact's fixed length.
         """
-        before = self.prepare(runtime.sizes.get("sequence"))
+        bounded = runtime.longest if runtime.longest < runtime.config.max_position_embeddings else None
+        before = self.prepare(runtime.sizes.get("sequence") or bounded)
         if isinstance(before, InputError):
             skipped = CheckResult("data", None, f"does not apply: {before.rule}")
             return replace(result, checks=(*result.checks, skipped))

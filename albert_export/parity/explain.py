@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from albert_export.errors import AlbertExportError
 from albert_export.parity.cases import Case
-from albert_export.parity.compare import batches
+from albert_export.parity.compare import batch_size, batches
 from albert_export.parity.criteria import Pool, criterion_for, measure
 from albert_export.parity.layer_parts import parts_of
 from albert_export.parity.onnx_operators import read_onnx_parts
@@ -122,7 +122,7 @@ class _Look:
         self._mask = mask
         self._where = mask if places == "real" else ~mask & mask.any(-1, keepdims=True)
         self._criterion = criterion_for(result.precision)
-        self._parts = list(batches(case, runtime.sizes.get("batch")))
+        self._parts = list(batches(case, batch_size(runtime, case)))
 
     def found(self, place: str, detail: str, operator: str | None = None) -> Divergence:
         """Return a divergence of the output and case that are looked at."""

@@ -70,6 +70,16 @@ class _OtherInputs(Runtime):
         """
         raise BundleError("inputs are changed on the way to an open runtime", received=artifact.file)
 
+    @property
+    def longest(self) -> int:
+        """As of the inner runtime."""
+        return self._inner.longest
+
+    @property
+    def most_rows(self) -> int | None:
+        """As of the inner runtime."""
+        return self._inner.most_rows
+
     def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
         return self._inner.run(**self._change(inputs))
 

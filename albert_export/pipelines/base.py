@@ -74,7 +74,7 @@ class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
         self.runtime = runtime
         self.tokenizer = tokenizer
         fixed = runtime.sizes.get("sequence")
-        self.max_length = fixed or min(runtime.config.max_position_embeddings, tokenizer.model_max_length)
+        self.max_length = fixed or min(runtime.longest, tokenizer.model_max_length)
         pad = tokenizer.pad_token_id
         self._pad_id = int(pad if pad is not None else runtime.config.pad_token_id or 0)
         if not 0 <= self._pad_id < runtime.config.vocab_size:
@@ -183,7 +183,8 @@ class Pipeline(ABC, Generic[RequestT, OptionsT, KeptT, ResultT]):
 
     def _rows(self, batch_size: int) -> int:
         """Windows that one run takes."""
-        return self.runtime.sizes.get("batch") or batch_size
+        most = self.runtime.most_rows
+        return self.runtime.sizes.get("batch") or (batch_size if most is None else min(batch_size, most))
 
     def _inputs(self, windows: Sequence[Window]) -> dict[str, Ids]:
         """Return the inputs of one batch; its first rows are those of the windows."""

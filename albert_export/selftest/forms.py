@@ -47,11 +47,11 @@ def forms_of_bundle(bundle: Bundle, targets: Sequence[str] | None) -> list[Form]
 
 
 def forms_of_targets(task: Task, targets: Sequence[str] | None) -> list[Form]:
-    """Return a form in float32 for each target, or for each of these."""
+    """Return a form in float32 for each target that any machine can make, or for each of these."""
     return [
         Form(target.name, f"{target.title}, fp32", {"precision": "fp32", **_sizes(target, task, {})})
         for target in TARGETS
-        if targets is None or target.name in targets
+        if (target.name in targets if targets is not None else not target.built_on_device)
     ]
 
 

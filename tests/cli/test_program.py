@@ -148,7 +148,7 @@ def test_the_options_in_the_examples_exist(name: str) -> None:
 
 def test_commands_are_listed_in_the_order_of_use() -> None:
     listed = program.list_commands(click.Context(program))
-    assert listed[:8] == ["onnx", "savedmodel", "tflite", "stablehlo", "run", "parity", "inspect", "bench"]
+    assert listed[:8] == ["onnx", "savedmodel", "tflite", "stablehlo", "tensorrt", "run", "parity", "inspect"]
 
 
 def test_exit_codes_reach_the_shell(spawn: Spawn) -> None:

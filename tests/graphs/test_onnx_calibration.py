@@ -49,7 +49,7 @@ def test_calibrated_comes_near_and_a_row_alone_gives_the_same(model, calibration
 def test_ranges_are_those_of_all_turns_of_the_loop(model, calibration):
     def ranges(feeds):
         traced = trace(model, QA, layers="rolled", sizes={})
-        built = onnx_emitter._build(traced, WeightStore(traced.program, traced.weights), model.config, 20)
+        built = onnx_emitter.build_graph(traced, WeightStore(traced.program, traced.weights), model.config, 20)
         return observed_ranges(built, quantizable_activations(built, PARTS), feeds)
 
     found = ranges(calibration)

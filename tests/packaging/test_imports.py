@@ -12,7 +12,18 @@ import pytest
 from tests.packaging.conftest import ROOT
 from tests.packaging.environments import Environment
 
-FRAMEWORKS = ("torch", "onnx", "onnx_ir", "onnxruntime", "tensorflow", "jax", "flax", "transformers")
+FRAMEWORKS = (
+    "torch",
+    "onnx",
+    "onnx_ir",
+    "onnxruntime",
+    "tensorflow",
+    "jax",
+    "flax",
+    "transformers",
+    "tensorrt",
+    "polygraphy",
+)
 
 #: Code that works on a framework's objects: it may import that framework at its top, and nothing else imports it early.
 NEEDS_FRAMEWORK = ("albert_export.graphs.", "albert_export.models.")
@@ -127,6 +138,7 @@ COMMANDS = [
     "savedmodel",
     "tflite",
     "stablehlo",
+    "tensorrt",
     "run",
     "parity",
     "inspect",
@@ -155,7 +167,13 @@ def test_the_list_of_commands_above_is_complete(bare: Environment) -> None:
 
 @pytest.mark.parametrize(
     ("target", "extra"),
-    [("onnx", "onnx"), ("savedmodel", "tensorflow"), ("tflite", "tensorflow"), ("stablehlo", "jax")],
+    [
+        ("onnx", "onnx"),
+        ("savedmodel", "tensorflow"),
+        ("tflite", "tensorflow"),
+        ("stablehlo", "jax"),
+        ("tensorrt", "onnx,tensorrt"),
+    ],
 )
 def test_an_export_without_its_framework_names_the_extra_and_writes_nothing(
     bare: Environment, target: str, extra: str
@@ -195,7 +213,9 @@ def test_doctor_runs_without_frameworks(bare: Environment) -> None:
             "onnx-ir",
             "onnxruntime",
             "openvino",
+            "polygraphy",
             "tensorflow",
+            "tensorrt",
             "torch",
         ),
         "missing",

@@ -12,21 +12,22 @@ from tests.packaging.conftest import ROOT
 
 #: The parts of the package, earlier ones first; parts of one row know nothing of each other.
 STAGES = (
-    ("_version", "_interrupts", "_text", "_machine", "_native_noise", "_probes", "errors"),
+    ("_version", "_interrupts", "_text", "_machine", "_native_noise", "_probes", "_nvidia", "errors"),
     ("_imports", "_config_rules", "parts", "readers", "runtime_table"),
     ("targets",),
     ("_jax", "_tensorflow"),
     # A configuration is read from a checkpoint, a checkpoint holds a configuration, and the built-in model is one.
     ("tasks + config + checkpoints + builtin",),
     ("positions",),
-    ("calibration", "models", "tokenization"),
+    ("calibration", "models", "tokenization", "engines"),
+    ("_tensorrt",),
     ("graphs", "bundle"),
     ("runtimes",),
     ("pipelines",),
     ("parity",),
     ("export_options", "export_files", "export_proof", "artifact_making"),
     ("choosing_parts",),
-    ("exporting", "converting"),
+    ("exporting", "converting", "planning"),
     ("inspection", "doctor", "bench", "selftest", "layouts"),
     ("cli",),
 )

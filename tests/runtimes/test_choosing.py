@@ -29,7 +29,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, *features: str, installed: bool = T
 
 def test_the_tables_name_each_other() -> None:
     assert {name for target in TARGETS for name in target.runtimes} == {row.name for row in RUNTIMES}
-    own = ["onnxruntime", "tensorflow", "litert", "jax"]
+    own = ["onnxruntime", "tensorflow", "litert", "jax", "tensorrt"]
     assert runtime_names() == [*own, "openvino", "openvino:fp32", "openvino:bf16"]
 
 

@@ -29,7 +29,7 @@ from albert_export.tasks import TASKS, Task
 
 Exported = Callable[..., Path]
 
-EVERY_TARGET = pytest.mark.parametrize("target", [target.name for target in TARGETS])
+EVERY_TARGET = pytest.mark.parametrize("target", [target.name for target in TARGETS if not target.built_on_device])
 
 
 @EVERY_TARGET
