@@ -11,9 +11,8 @@ from albert_export._nvidia import find_gpus
 from albert_export.engines.facts import Place
 from albert_export.engines.support import RELEASES, Release, release_of
 from albert_export.errors import DeviceError, InputError, MissingDependencyError
+from albert_export.runtime_table import TENSORRT_INSTALL
 
-#: NVIDIA's own index has the libraries; the bindings alone, as other indexes have them, load nothing.
-_INSTALL = "pip install --extra-index-url https://pypi.nvidia.com tensorrt"
 _ARCHIVE = "put the lib folder of NVIDIA's archive on LD_LIBRARY_PATH, and install the wheel in it"
 
 #: Extras that bring all else.
@@ -36,13 +35,13 @@ def load_tensorrt(needed_for: str) -> tuple[Any, Release]:
         if error.name is None or error.name.partition(".")[0] not in ("tensorrt", "tensorrt_bindings"):
             raise
         raise MissingDependencyError(
-            "tensorrt", needed_for=needed_for, extra=EXTRAS, otherwise=_ARCHIVE, install=_INSTALL
+            "tensorrt", needed_for=needed_for, extra=EXTRAS, otherwise=_ARCHIVE, install=TENSORRT_INSTALL
         ) from error
     except (ImportError, OSError) as error:  # the bindings are there, and what they are bound to is not
         raise DeviceError(
             f"{needed_for} needs TensorRT's libraries beside its Python bindings",
             received=" ".join(str(error).split())[:200],
-            fix=f"{_INSTALL}, or {_ARCHIVE}",
+            fix=f"{TENSORRT_INSTALL}, or {_ARCHIVE}",
         ) from error
     try:
         release = release_of(str(trt.__version__))
@@ -51,7 +50,7 @@ def load_tensorrt(needed_for: str) -> tuple[Any, Release]:
         raise DeviceError(
             f"{needed_for} needs TensorRT {known}",
             received=f"tensorrt {trt.__version__}",
-            fix=f"{_INSTALL}=={RELEASES[-1].major}.*",
+            fix=f"{TENSORRT_INSTALL}=={RELEASES[-1].major}.*",
         ) from error
     return trt, release
 

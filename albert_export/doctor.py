@@ -301,7 +301,14 @@ def _ability(
             for extra, packages in needed.items()
             if any(package.state != "ok" for package in packages)
         ]
-        fix = install_command(*extras, upgrade=upgrade)
+        beside = {
+            command
+            for row in RUNTIMES
+            for line, command in row.beside.items()
+            if line in {p.requirement for p in lacking}
+        }
+        by_extra = [package for package in lacking if all(package.requirement not in row.beside for row in RUNTIMES)]
+        fix = " && ".join([*([install_command(*extras, upgrade=upgrade)] if by_extra else []), *sorted(beside)])
         if broken:
             fix = f"pip install --force-reinstall {' '.join(broken)}"
         if any(package.name in LINUX_ONLY for package in lacking) and sys.platform != "linux":

@@ -6,7 +6,8 @@ Which of them read a target's artifacts stands in the target's row.
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from albert_export.errors import InputError, UnknownNameError
 
@@ -26,7 +27,8 @@ class RuntimeRow:
         compiles_shapes: Whether it compiles every new shape, and so can be given buckets of lengths.
         computes_in: Precisions of arithmetic that it can be told by name, as in ``openvino:bf16``.
         native_module: Module whose import loads the native library; None where that of ``package`` does.
-        beside: Requirements that its extra does not bring, since their files are not on the common index.
+        beside: Requirements that its extra does not bring, since their files are not on the common index -> the command
+            that does.
     """
 
     name: str
@@ -39,8 +41,11 @@ class RuntimeRow:
     compiles_shapes: bool = False
     computes_in: tuple[str, ...] = ()
     native_module: str | None = None
-    beside: tuple[str, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
 
+
+#: NVIDIA's own index has TensorRT's libraries; the bindings alone, as other indexes have them, load nothing.
+TENSORRT_INSTALL = "pip install --extra-index-url https://pypi.nvidia.com tensorrt"
 
 RUNTIMES: tuple[RuntimeRow, ...] = (
     RuntimeRow(
@@ -86,7 +91,7 @@ RUNTIMES: tuple[RuntimeRow, ...] = (
         package="tensorrt",
         devices=("cuda",),
         takes_threads=False,
-        beside=("tensorrt>=10.0",),
+        beside={"tensorrt>=10.0": TENSORRT_INSTALL},
     ),
     RuntimeRow(
         name="openvino",

@@ -238,3 +238,16 @@ def test_the_machine_is_described() -> None:
         assert machine.memory_bytes is not None
         total = subprocess.run(["grep", "MemTotal", "/proc/meminfo"], capture_output=True, text=True, check=True).stdout
         assert machine.memory_bytes == pytest.approx(int(total.split()[1]) * 1024, rel=0.01)
+
+
+def test_what_no_extra_brings_has_a_command_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = {**HERE, "polygraphy": "0.53.6"}
+    diagnosis = diagnose(monkeypatch, installed)
+    run = next(each for each in diagnosis.abilities if (each.target, each.verb) == ("tensorrt", "run"))
+    assert run.needs == ("tensorrt",)
+    assert run.fix == "pip install --extra-index-url https://pypi.nvidia.com tensorrt"
+    assert abilities(diagnose(monkeypatch, {**installed, "tensorrt": "11.4.0"}), "tensorrt") == {
+        "export": True,
+        "run": True,
+        "prove": True,
+    }
