@@ -26,9 +26,11 @@ class RuntimeRow:
         takes_threads: Whether it can be told the number of threads.
         compiles_shapes: Whether it compiles every new shape, and so can be given buckets of lengths.
         computes_in: Precisions of arithmetic that it can be told by name, as in ``openvino:bf16``.
+        through: What it can be told by name to run through, as in ``onnxruntime:tensorrt``.
         native_module: Module whose import loads the native library; None where that of ``package`` does.
         beside: Requirements that its extra does not bring, since their files are not on the common index -> the command
             that does.
+        bounds_memory: Whether it can be told how much memory of a GPU it may take.
     """
 
     name: str
@@ -40,8 +42,15 @@ class RuntimeRow:
     takes_threads: bool = True
     compiles_shapes: bool = False
     computes_in: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
     native_module: str | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
+    bounds_memory: bool = False
+
+    @property
+    def tellings(self) -> tuple[str, ...]:
+        """All that may stand after a colon behind its name."""
+        return (*self.computes_in, *self.through)
 
 
 #: NVIDIA's own index has TensorRT's libraries; the bindings alone, as other indexes have them, load nothing.
@@ -55,6 +64,8 @@ RUNTIMES: tuple[RuntimeRow, ...] = (
         extra="onnxruntime",
         package="onnxruntime",
         devices=("cpu", "cuda"),
+        through=("tensorrt",),
+        bounds_memory=True,
     ),
     RuntimeRow(
         name="tensorflow",
@@ -82,6 +93,7 @@ RUNTIMES: tuple[RuntimeRow, ...] = (
         devices=("cpu", "cuda", "tpu"),
         takes_threads=False,
         compiles_shapes=True,
+        bounds_memory=True,
     ),
     RuntimeRow(
         name="tensorrt",
@@ -119,20 +131,20 @@ def get_runtime(name: str) -> RuntimeRow:
 
 
 def parse_runtime(name: str) -> tuple[RuntimeRow, str | None]:
-    """Split what a caller named into the runtime and the precision it is told to compute in: ``openvino:bf16``.
+    """Split what a caller named into the runtime and what it is told by name: ``openvino:bf16``.
 
     Raises:
         UnknownNameError: No runtime has the name.
-        InputError: The runtime is not told a precision, or not that one.
+        InputError: The runtime is told nothing by name, or not that.
     """
-    plain, colon, precision = name.partition(":")
+    plain, colon, told = name.partition(":")
     row = get_runtime(plain)
-    if colon and precision not in row.computes_in:
-        named = [f"{row.name}:{known}" for known in row.computes_in]
+    if colon and told not in row.tellings:
+        named = [f"{row.name}:{known}" for known in row.tellings]
         raise InputError(
             f"{row.title} is named {' or '.join([row.name, *named])}", received=name, fix=f"name {row.name} alone"
         )
-    return row, precision or None
+    return row, told or None
 
 
 def is_installed(row: RuntimeRow) -> bool:
@@ -142,4 +154,4 @@ def is_installed(row: RuntimeRow) -> bool:
 
 def runtime_names() -> list[str]:
     """Return everything that :func:`parse_runtime` takes, in the order of the table."""
-    return [name for row in RUNTIMES for name in (row.name, *(f"{row.name}:{known}" for known in row.computes_in))]
+    return [name for row in RUNTIMES for name in (row.name, *(f"{row.name}:{known}" for known in row.tellings))]

@@ -30,6 +30,7 @@ def load(
     threads: int | None = None,
     buckets: Sequence[int] | str | None = None,
     runtime: str | None = None,
+    device_memory: int | str | None = None,
 ) -> Runtime:
     """Open a bundle and load one of its artifacts.
 
@@ -46,6 +47,8 @@ def load(
         runtime: Which runtime reads the artifact: one of those in the target's row, as ``openvino`` for ONNX and
             TFLite (``openvino:bf16`` computes in bf16 whatever the artifact's precision); ``auto`` for the one that was
             measured to be the fastest on such a processor, if it is installed; None for the target's own.
+        device_memory: For runtimes on an NVIDIA GPU: the most bytes of its memory that they may take, or a number with
+            K, M or G after it; None for all that is free. See docs/hardware.md for what each counts.
 
     Returns:
         The runtime, a context manager; its ``run`` is safe to call from several threads.
@@ -55,7 +58,8 @@ def load(
         DeviceError: The device is not there.
         MissingDependencyError: The package that runs this target is not installed.
         UnknownNameError: No target, precision or runtime of that name.
-        InputError: ``device``, ``threads``, ``buckets`` or ``runtime`` is no value of its kind, or not this target's.
+        InputError: ``device``, ``threads``, ``buckets``, ``runtime`` or ``device_memory`` is no value of its kind, or
+            not this target's.
     """
     from albert_export.bundle import Bundle
 
@@ -76,4 +80,12 @@ def load(
                 fix="leave buckets out",
             )
         options["buckets"] = buckets
+    if device_memory is not None:
+        if not chosen.row.bounds_memory:
+            raise InputError(
+                f"{chosen.row.title} cannot be told how much memory of a device to take",
+                received=f"device_memory={device_memory}",
+                fix="leave device_memory out",
+            )
+        options["device_memory"] = device_memory
     return chosen.open(bundle, artifact, **options)

@@ -26,19 +26,19 @@ class Chosen:
 
     Attributes:
         row: The runtime's row.
-        computes_in: Precision that it is told to compute in; None for its choice.
+        told: What it is told by name, a precision to compute in or what to run through; None for its choice.
         why: Why this one, where it was not named.
     """
 
     row: RuntimeRow
-    computes_in: str | None = None
+    told: str | None = None
     why: str | None = None
 
     def open(self, bundle: Bundle, artifact: Artifact, *, device: str = "auto", **options: Any) -> Runtime:
         """Load the artifact; see :meth:`Runtime.open`."""
         runtime_class: type[Runtime] = resolve(self.row.location)
-        if self.computes_in is not None:
-            options["computes_in"] = self.computes_in
+        if self.told is not None:
+            options["computes_in" if self.told in self.row.computes_in else "through"] = self.told
         opened = runtime_class.open(bundle, artifact, device=device, **options)
         # Only where all was left to us, and the CPU is what there is: elsewhere nothing was compared.
         if self.why is not None and device == "auto" and opened.device == "cpu":
@@ -51,24 +51,24 @@ def choose_runtime(artifact: Artifact, name: str | None = None) -> Chosen:
 
     Args:
         artifact: What is to be read.
-        name: As in the table of runtimes, with a precision after a colon where it takes one; ``auto`` for the one that
+        name: As in the table of runtimes, with what it is told after a colon where it is; ``auto`` for the one that
             was measured to be the fastest here, if it is installed; None for the target's own.
 
     Raises:
         UnknownNameError: No runtime has the name.
-        InputError: It does not read the artifact's target, or does not take the precision.
+        InputError: It does not read the artifact's target, or is not told that.
     """
     target = get_target(artifact.target)
     if name is None or name == AUTO:
         return _best(target, artifact, told=name is None)
-    row, computes_in = parse_runtime(name)
+    row, by_name = parse_runtime(name)
     if row.name not in target.runtimes:
         raise InputError(
             f"{target.title} artifacts are run by {' or '.join(target.runtimes)}",
             received=name,
             fix=f"name {target.runtimes[0]}" if len(target.runtimes) == 1 else "name one of them",
         )
-    return Chosen(row, computes_in)
+    return Chosen(row, by_name)
 
 
 def advise_for(artifact: Artifact) -> Advice:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import require
-from albert_export.errors import BundleError, DeviceError
+from albert_export.runtimes.device_memory import checked_device_memory
 from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.input_checks import IntArray
-from albert_export.runtimes.onnxruntime_devices import (
-    CUDA,
-    cuda_failed,
-    cuda_missing,
-    preload_cuda,
-    providers_for,
+from albert_export.runtimes.onnxruntime_binding import BoundRuns, CapturedRuns, DirectRuns, Runs
+from albert_export.runtimes.onnxruntime_devices import captures_runs, cuda_missing
+from albert_export.runtimes.onnxruntime_sessions import (
+    Opened,
+    detail_of,
+    errors_of,
+    failed_open,
+    failed_run,
+    open_session,
 )
+from albert_export.runtimes.onnxruntime_tensorrt import open_with_tensorrt
 from albert_export.runtimes.processors import restricted_processors
 from albert_export.runtimes.protocol import Array, Runtime, checked_threads
-from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes, not_loadable
-from albert_export.tasks import Task
+from albert_export.runtimes.shared_loads import Lease, SharedLoads
+from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes
+from albert_export.tasks import Task, TensorSpec
 
 if TYPE_CHECKING:
     from albert_export.bundle import Artifact, Bundle
@@ -40,61 +45,130 @@ _DTYPES = {
 }
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """A session with all that depends on it alone, which several runtimes may share.
+
+    Attributes:
+        opened: The session.
+        inputs: With the dtypes that the file declares.
+        outputs: Likewise.
+        sizes: Dynamic axis -> the size that the file fixes it to, or None.
+        runs: Runs it.
+    """
+
+    opened: Opened
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    sizes: dict[str, int | None]
+    runs: Runs
+
+
+#: Sessions on GPUs, by artifact, device and options: who opens an artifact again gets the one that is there.
+_sessions: SharedLoads[_Ready] = SharedLoads()
+
+
 class OnnxRuntime(Runtime):
     """An ONNX artifact in an ONNX Runtime session.
+
+    On a GPU, runtimes that are opened on the same artifact share their session: its weights are on the device once,
+    however many are open in the process, and are freed when the last one is closed.
 
     Attributes:
         threads: Threads of one run, or None where ONNX Runtime chose (one for each physical core).
         provider: Execution provider that runs the graph.
+        device_memory: Most bytes that the arena on the GPU may hold; None without a limit.
+        cuda_graph: Whether runs are captured as a CUDA graph and replayed.
     """
 
     target = "onnx"
 
     def __init__(
         self,
-        session: Any,
+        lease: Lease[_Ready],
         ort: Any,
         *,
         task: Task,
         config: AlbertConfig,
         file: str,
-        device: str,
-        reason: str,
         threads: int | None,
+        device_memory: int | None,
     ) -> None:
-        inputs, outputs = _declared(session.get_inputs()), _declared(session.get_outputs())
+        ready = lease.value
         super().__init__(
             task=task,
             config=config,
-            inputs=declared_specs(task.inputs, inputs, "input", file),
-            outputs=declared_specs(task.outputs, outputs, "output", file),
-            sizes=fixed_sizes(task, inputs, file),
-            device=device,
-            reason=reason,
+            inputs=ready.inputs,
+            outputs=ready.outputs,
+            sizes=ready.sizes,
+            device=ready.opened.device,
+            reason=ready.opened.reason,
         )
         self.threads = threads
-        self.provider: str = session.get_providers()[0]
+        self.provider: str = ready.opened.session.get_providers()[0]
+        self.device_memory = None if ready.opened.kind == "cpu" else device_memory
+        self.cuda_graph = ready.opened.captured
         self._file = file
         self._version = str(ort.__version__)
-        self._session: Any = session
-        self._errors = _errors_of(ort)
+        self._session: Any = ready.opened.session
+        self._runs: Runs | None = ready.runs
+        self._lease = lease
+        self._errors = errors_of(ort)
 
     @classmethod
     def open(
-        cls, bundle: Bundle, artifact: Artifact, *, device: str = "auto", threads: int | None = None
+        cls,
+        bundle: Bundle,
+        artifact: Artifact,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        device_memory: int | str | None = None,
+        through: str | None = None,
     ) -> OnnxRuntime:
         """Load an ONNX artifact; see :meth:`Runtime.open`.
 
         ``device="auto"`` takes CUDA when its provider is in this build and a session could really be made on it, and
-        else the CPU; :attr:`device` and :attr:`reason` say which and why.
+        else the CPU; :attr:`device` and :attr:`reason` say which and why. On a GPU, runs of unrolled artifacts of fixed
+        sizes are captured as a CUDA graph.
+
+        Args:
+            bundle: An opened, verified bundle.
+            artifact: One of its artifacts.
+            device: See :meth:`open_file`.
+            threads: See :meth:`Runtime.open`.
+            device_memory: See :meth:`open_file`.
+            through: See :meth:`open_file`.
         """
+        task = bundle.task_of(artifact)
+        shapes = {**dict.fromkeys(task.dynamic_axes), **artifact.shapes}
         return cls.open_file(
-            bundle.file(artifact), task=bundle.task_of(artifact), config=bundle.config, device=device, threads=threads
+            bundle.file(artifact),
+            task=task,
+            config=bundle.config,
+            device=device,
+            threads=threads,
+            device_memory=device_memory,
+            through=through,
+            precision=artifact.precision,
+            captures=captures_runs(artifact.layers, shapes, str(artifact.facts.get("tokens", "padded"))),
+            shared_as=tuple(record.sha256 for record in artifact.files),
         )
 
     @classmethod
     def open_file(
-        cls, path: Path, *, task: Task, config: AlbertConfig, device: str = "auto", threads: int | None = None
+        cls,
+        path: Path,
+        *,
+        task: Task,
+        config: AlbertConfig,
+        device: str = "auto",
+        threads: int | None = None,
+        device_memory: int | str | None = None,
+        through: str | None = None,
+        precision: str = "fp32",
+        captures: bool = False,
+        shared_as: tuple[str, ...] | None = None,
     ) -> OnnxRuntime:
         """Load a model file that is not, or not yet, part of a bundle.
 
@@ -104,52 +178,65 @@ class OnnxRuntime(Runtime):
             config: Its configuration.
             device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
             threads: See :meth:`Runtime.open`.
+            device_memory: Most bytes that ONNX Runtime's arena may hold on the GPU, weights included, or a number with
+                K, M or G after it; None for all that is free. The libraries' own workspaces come on top. It is no
+                matter on the CPU.
+            through: ``tensorrt`` for an engine that TensorRT builds of the file, on a GPU alone; None for the kernels
+                of ONNX Runtime.
+            precision: Of the artifact; TensorRT has to know it.
+            captures: Whether runs may be captured as a CUDA graph, on a GPU.
+            shared_as: Hashes of the file's content: on a GPU, its session is shared with all that are loaded from the
+                same; None for a session of its own.
 
         Raises:
-            DeviceError: The device is not there.
+            DeviceError: The device is not there, or has not the memory.
             MissingDependencyError: onnxruntime is not installed.
             BundleError: ONNX Runtime cannot load the file, or it is no model of this task.
-            InputError: ``device`` or ``threads`` is no value of its kind.
+            InputError: ``device``, ``threads`` or ``device_memory`` is no value of its kind.
         """
-        kind, index = parse_device(device)
+        kind, index = parse_device(device, ("cpu", "cuda") if through is None else ("cuda",))
         threads = checked_threads(threads) or restricted_processors()
+        limit = checked_device_memory(device_memory)
         ort = require("onnxruntime", needed_for="running ONNX artifacts", extra="onnxruntime")
-        session, device, reason = _open_session(ort, path, kind, index, threads)
-        _log.info("%s runs on %s: %s", path.name, device, reason)
-        return cls(
-            session,
-            ort,
-            task=task,
-            config=config,
-            file=path.name,
-            device=device,
-            reason=reason,
-            threads=threads,
-        )
+
+        def load() -> _Ready:
+            if through is None:
+                opened = open_session(
+                    ort, path, kind=kind, index=index, threads=threads, device_memory=limit, captures=captures
+                )
+            else:
+                opened = open_with_tensorrt(
+                    ort, path, index=index, threads=threads, precision=precision, device_memory=limit
+                )
+            _log.info("%s runs on %s: %s", path.name, opened.device, opened.reason)
+            try:
+                return get_ready(opened, ort, task, config, path.name)
+            except errors_of(ort) as error:  # the fixed places of inputs and outputs take memory
+                raise failed_open(detail_of(error), device=opened.device, file=path.name) from error
+
+        options = (kind, index, threads, limit, through, captures)
+        # On a CPU each runtime has threads of its own.
+        lease = lease_session(options, None if kind == "cpu" or cuda_missing(ort) else shared_as, load)
+        return cls(lease, ort, task=task, config=config, file=path.name, threads=threads, device_memory=limit)
 
     def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
-        session = self._session  # close() in another thread takes the attribute away, and not this reference
-        if session is None:
+        runs = self._runs  # close() in another thread takes the attribute away, and not this reference
+        if runs is None:
             self._check_open()
-        names = [spec.name for spec in self.outputs]
+        assert runs is not None, "_check_open raises where it is closed"
         try:
-            outputs = session.run(names, inputs)
+            outputs = runs(inputs)
         except self._errors as error:
-            raise self._failed(error, inputs["input_ids"].shape) from error
-        return dict(zip(names, outputs, strict=True))
-
-    def _failed(self, error: Exception, shape: tuple[int, ...]) -> DeviceError | BundleError:
-        """Tell a device that failed from an artifact that cannot compute what its inputs allow."""
-        detail, run = _detail(error), f"a run of {'x'.join(map(str, shape))} ids"
-        if re.search(r"alloc|memory", detail, re.IGNORECASE):
-            fix = "run fewer or shorter rows at a time"
-            return DeviceError(f"{self.device} must have the memory for {run}", received=detail, fix=fix)
-        if self.provider == CUDA and "CUDA" in detail:
-            return DeviceError(f"{self.device} must stay up during {run}", received=detail, fix="check nvidia-smi")
-        return BundleError(f"{self._file} must compute {run}", received=detail, fix="export it again")
+            shape = inputs["input_ids"].shape
+            detail = detail_of(error)
+            raise failed_run(
+                detail, device=self.device, shape=shape, file=self._file, device_memory=self.device_memory
+            ) from error
+        return dict(zip([spec.name for spec in self.outputs], outputs, strict=True))
 
     def _release(self) -> None:
-        self._session = None
+        self._session = self._runs = None
+        self._lease.release()
 
     def describe(self) -> dict[str, Any]:
         """Say in JSON values what runs where."""
@@ -161,65 +248,49 @@ class OnnxRuntime(Runtime):
             "reason": self.reason,
             "provider": self.provider,
             "threads": self.threads,
+            "device_memory": self.device_memory,
+            "cuda_graph": self.cuda_graph,
             "versions": {"onnxruntime": self._version},
         }
 
 
-def _open_session(ort: Any, path: Path, kind: str, index: int, threads: int | None) -> tuple[Any, str, str]:
-    """Make a session; return it with the device it runs on and the reason."""
-    if kind == "cpu":
-        return _session(ort, path, "cpu", 0, threads), "cpu", "asked for"
-    missing = cuda_missing(ort)
-    if missing is not None:
-        if kind == "cuda":
-            raise missing
-        return _session(ort, path, "cpu", 0, threads), "cpu", "this onnxruntime has no CUDA provider"
-    said = preload_cuda(ort)
-    device = f"cuda:{index}" if index else "cuda"
-    try:
-        session = _session(ort, path, "cuda", index, threads)
-        if session.get_providers()[0] == CUDA:
-            return session, device, "asked for" if kind == "cuda" else "the CUDA provider works"
-        failure = cuda_failed(index, said)
-    except DeviceError as error:
-        failure = cuda_failed(index, error.received if isinstance(error.received, str) else said)
-    if kind == "cuda":
-        raise failure
-    _log.warning("running on the CPU, since the CUDA provider of this onnxruntime does not work: %s", failure.received)
-    return _session(ort, path, "cpu", 0, threads), "cpu", f"the CUDA provider does not work: {failure.received}"
-
-
-def _session(ort: Any, path: Path, kind: str, index: int, threads: int | None) -> Any:
-    try:
-        # The fallback of the Python class prints to stdout and hides which device runs; ours says so.
-        return ort.InferenceSession(
-            str(path), session_options(ort, threads), providers=providers_for(kind, index), enable_fallback=0
-        )
-    except _errors_of(ort) as error:
-        detail = _detail(error)
-        if kind == "cuda" and re.search(r"cuda|cudnn|cublas|ExecutionProvider", detail, re.IGNORECASE):
-            raise DeviceError("the CUDA provider must start", received=detail) from error
-        raise _not_loaded(path.name, detail, str(ort.__version__)) from error
-
-
-def session_options(ort: Any, threads: int | None) -> Any:
-    """Return the session options that every artifact is run, measured and proven with.
-
-    Most are ONNX Runtime's defaults, because they won when tried on a base-size head, rolled and unrolled (albert-base,
-    one thread): prepacking the weights halves the time of 16 tokens and saves a tenth at 128, and packs each shared
-    weight once; the arena saves a tenth at 384 tokens; memory patterns and the optimisation levels above basic change
-    nothing that can be measured, at opset 18 or 20.
+def lease_session(
+    options: tuple[Any, ...], shared_as: tuple[str, ...] | None, load: Callable[[], _Ready]
+) -> Lease[_Ready]:
+    """Return a share in a session, or one that is nobody else's.
 
     Args:
-        ort: The module ``onnxruntime``.
-        threads: Threads of one run; None leaves the choice to ONNX Runtime.
+        options: All that makes sessions of the same content differ.
+        shared_as: The content; None for a session that is nobody else's.
+        load: Makes it.
     """
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 4  # its warnings are about graphs; its errors are raised, and told in one line
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    return options
+    if shared_as is None:
+        return Lease(load(), lambda: None)
+    return _sessions.acquire((options, shared_as), load)
+
+
+def get_ready(opened: Opened, ort: Any, task: Task, config: AlbertConfig, file: str) -> _Ready:
+    """Hold a session to the task, and return it with the way in which it is run.
+
+    Raises:
+        BundleError: It is no model of this task.
+    """
+    session = opened.session
+    declared = _declared(session.get_inputs())
+    inputs = declared_specs(task.inputs, declared, "input", file)
+    outputs = declared_specs(task.outputs, _declared(session.get_outputs()), "output", file)
+    sizes = fixed_sizes(task, declared, file)
+    names = [spec.name for spec in outputs]
+    runs: Runs
+    if opened.captured:
+        fixed = {axis: size for axis, size in sizes.items() if size is not None}
+        shapes = {spec.name: spec.shape(config, fixed) for spec in (*inputs, *outputs)}
+        runs = CapturedRuns(session, ort, inputs, outputs, shapes, opened.kind, opened.index)
+    elif opened.kind == "cpu":
+        runs = DirectRuns(session, names)
+    else:
+        runs = BoundRuns(session, names, opened.kind, opened.index)
+    return _Ready(opened, inputs, outputs, sizes, runs)
 
 
 def _declared(nodes: Iterable[Any]) -> dict[str, Declared]:
@@ -229,24 +300,3 @@ def _declared(nodes: Iterable[Any]) -> dict[str, Declared]:
         )
         for node in nodes
     }
-
-
-def _not_loaded(file: str, detail: str, version: str) -> BundleError:
-    newer = re.search(r"opset|IR version", detail)
-    fix = "upgrade onnxruntime, or export again with a lower --opset" if newer else "export it again"
-    return not_loadable(file, detail, by=f"that onnxruntime {version} loads", fix=fix)
-
-
-def _errors_of(ort: Any) -> tuple[type[Exception], ...]:
-    """Return all that ONNX Runtime raises: its classes have no common base below Exception."""
-    state = ort.capi.onnxruntime_pybind11_state
-    own = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
-    return (*own, RuntimeError, ValueError)
-
-
-def _detail(error: Exception) -> str:
-    """Return the last, telling part of ONNX Runtime's message, without its source lines and this machine's paths."""
-    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
-    text = re.sub(r"Load model from .*? failed:", "", text)
-    text = re.sub(r"/onnxruntime_src/\S+:\d+ .*?\) (?=[A-Z])", "", text)
-    return " ".join(text.split())[:300].strip() or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import struct
 import threading
 from collections.abc import Mapping
@@ -13,13 +14,18 @@ import numpy as np
 
 from albert_export._imports import require
 from albert_export._jax import import_jax, look_for_devices
-from albert_export.errors import BundleError, CheckpointError, DeviceError, InputError, install_command
+from albert_export.errors import BundleError, DeviceError, InputError, install_command
 from albert_export.runtimes.buckets import Buckets, bucket_lengths, cut, pad
+from albert_export.runtimes.cuda_failures import lacks_memory, read_failure
+from albert_export.runtimes.device_memory import checked_device_memory
 from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.input_checks import IntArray
+from albert_export.runtimes.jax_memory import settle_memory
 from albert_export.runtimes.jax_programs import keep_programs, without_broken_programs
 from albert_export.runtimes.protocol import Array, Runtime, checked_threads
+from albert_export.runtimes.shared_loads import Lease
 from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes, not_loadable
+from albert_export.runtimes.stablehlo_weights import lease_weights
 from albert_export.targets import get_target
 from albert_export.tasks import Task
 
@@ -51,7 +57,7 @@ class StableHloRuntime(Runtime):
     def __init__(
         self,
         exported: Any,
-        weights: Mapping[str, Any],
+        weights: Lease[dict[str, Any]],
         jax: Any,
         *,
         task: Task,
@@ -85,7 +91,8 @@ class StableHloRuntime(Runtime):
         self._file = file
         self._place = place
         self._exported: Any = exported
-        self._weights: Any = weights
+        self._weights: Any = weights.value
+        self._lease = weights
         self._programs: dict[tuple[int, ...], Any] = {}
         self._lock = threading.Lock()
 
@@ -98,6 +105,7 @@ class StableHloRuntime(Runtime):
         device: str = "auto",
         threads: int | None = None,
         buckets: Buckets | None = None,
+        device_memory: int | str | None = None,
     ) -> StableHloRuntime:
         """Load a StableHLO artifact; see :meth:`Runtime.open`.
 
@@ -109,6 +117,7 @@ class StableHloRuntime(Runtime):
             device: Where to run.
             threads: None: JAX takes no number of threads.
             buckets: Sequence lengths that shorter runs are padded to, or ``powers``; None compiles every new shape.
+            device_memory: See :meth:`open_file`.
         """
         path = bundle.file(artifact)
         name = artifact.facts.get("weights")
@@ -126,6 +135,10 @@ class StableHloRuntime(Runtime):
             device=device,
             threads=threads,
             buckets=buckets,
+            device_memory=device_memory,
+            shared_as=next(
+                (record.sha256 for record in artifact.files if PurePosixPath(record.path).name == name), None
+            ),
         )
 
     @classmethod
@@ -139,6 +152,8 @@ class StableHloRuntime(Runtime):
         device: str = "auto",
         threads: int | None = None,
         buckets: Buckets | None = None,
+        device_memory: int | str | None = None,
+        shared_as: str | None = None,
     ) -> StableHloRuntime:
         """Load an artifact that is not, or not yet, part of a bundle.
 
@@ -150,13 +165,17 @@ class StableHloRuntime(Runtime):
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``tpu`` or ``tpu:N``.
             threads: See :meth:`open`.
             buckets: See :meth:`open`.
+            device_memory: The most bytes of a GPU that JAX takes in this process, or a number with K, M or G after it;
+                it must then not have been used before. None lets it take what it needs.
+            shared_as: Hash of the weights' file: they are shared with all that have the same on the device; None for
+                weights of its own.
 
         Raises:
-            DeviceError: The device is not there.
+            DeviceError: The device is not there, or has not the memory.
             MissingDependencyError: jax is not installed.
             BundleError: This jax cannot load the file, it is no model of this task, or it was not lowered for the
                 device; or the weights are not those it takes.
-            InputError: ``device``, ``threads`` or ``buckets`` is no value of its kind.
+            InputError: ``device``, ``threads``, ``buckets`` or ``device_memory`` is no value of its kind.
         """
         kind, index = parse_device(device, get_target(cls.target).own_runtime.devices)
         if checked_threads(threads) is not None:
@@ -165,14 +184,16 @@ class StableHloRuntime(Runtime):
                 received=f"threads={threads}",
                 fix="leave threads out, or hold the process to some processors with taskset",
             )
+        limit = checked_device_memory(device_memory)
         jax = import_jax(needed_for=_NEEDED_FOR)
         # jax.export reads with it, and jax does not bring it.
         require("flatbuffers", needed_for=_NEEDED_FOR, extra="jax")
         exported = _load(jax, path)
+        settle_memory(jax, os.environ, limit, index)
         look_for_devices(jax)
         place, name, reason = _device(jax, kind, index, exported.platforms, path.name)
         cache = keep_programs(jax)
-        tensors = _weights(jax, exported, weights, path.name, place)
+        tensors = lease_weights(jax, exported, weights, file=path.name, place=place, shared_as=shared_as)
         _log.info("%s runs on %s: %s", path.name, name, reason)
         return cls(
             exported,
@@ -230,18 +251,22 @@ class StableHloRuntime(Runtime):
 
     def _failed(self, error: Exception, shape: tuple[int, ...]) -> DeviceError | BundleError:
         detail, run = _told(error), f"a run of {'x'.join(map(str, shape))} ids"
-        if "RESOURCE_EXHAUSTED" in detail or "out of memory" in detail.lower():
+        if lacks_memory(detail):
             return DeviceError(
                 f"{self.device} must have the memory for {run}",
                 received=detail,
                 fix="run fewer or shorter rows at a time",
             )
+        failure = None if self.device == "cpu" else read_failure(str(error))
+        if failure is not None:
+            return DeviceError(f"{self.device} must stay up during {run}", received=detail, fix=failure.fix)
         return BundleError(f"{self._file} must compute {run}", received=detail, fix="export it again")
 
     def _release(self) -> None:
         with self._lock:
             self._exported = self._weights = None
             self._programs.clear()
+        self._lease.release()
 
     def describe(self) -> dict[str, Any]:
         """Say in JSON values what runs where."""
@@ -335,37 +360,6 @@ _FIXES = {
     "cuda": "check nvidia-smi; pip install 'jax[cuda13]' brings the libraries",
     "tpu": f"{install_command('tpu')} on a machine with a TPU",
 }
-
-
-def _weights(jax: Any, exported: Any, path: Path | None, file: str, place: Any) -> dict[str, Any]:
-    """Put the weights on the device, one by one, after holding them to what the function takes."""
-    from albert_export.checkpoints.safetensors_file import numpy_tensors
-
-    (_, wanted), _ = jax.tree_util.tree_unflatten(exported.in_tree, exported.in_avals)
-    if path is None:
-        if wanted:
-            raise not_loadable(file, f"a function of {len(wanted)} weights, without their file")
-        return {}
-    try:
-        tensors = numpy_tensors([path])
-    except CheckpointError as error:
-        raise BundleError(
-            f"{path.name} must hold the weights of {file}", received=str(error.received or error), fix="export it again"
-        ) from error
-    differing = sorted(
-        {*wanted} ^ {*tensors}
-        | {name for name in {*wanted} & {*tensors} if tuple(wanted[name].shape) != tensors[name].shape}
-    )
-    if differing:
-        raise BundleError(
-            f"{path.name} must hold the weights of {file}",
-            received=f"others, or of another shape: {', '.join(differing)}",
-            fix="export it again",
-        )
-    # bfloat16 comes as float32 here, and loses nothing on the way back.
-    return {
-        name: jax.device_put(tensors[name].astype(wanted[name].dtype, copy=False), place) for name in sorted(wanted)
-    }
 
 
 def _declared(avals: Mapping[str, Any]) -> dict[str, Declared]:

@@ -140,8 +140,8 @@ def runtime_option() -> Decorator[Any]:
         "--runtime",
         shell_complete=completing(lambda: ("auto", *runtime_names())),
         help="What reads ONNX or TFLite: the target's own runtime by default, or openvino, which openvino:bf16 and "
-        "openvino:fp32 tell what to compute in; auto takes the one that was measured to be the fastest on such a "
-        "processor, as doctor tells.",
+        "openvino:fp32 tell what to compute in; onnxruntime:tensorrt runs ONNX through TensorRT on a GPU; auto takes "
+        "the one that was measured to be the fastest on such a processor, as doctor tells.",
     )
 
 

@@ -75,6 +75,11 @@ _FIELD_OPTIONS = {
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=8, show_default=True, help="Texts in one run.")
 @runtime_options
+@click.option(
+    "--device-memory",
+    metavar="BYTES",
+    help="The most memory of an NVIDIA GPU to take, e.g. 4G; all that is free by default.",
+)
 @json_option("the answer")
 @quiet_option()
 def run_command(
@@ -90,6 +95,7 @@ def run_command(
     device: str,
     threads: int | None,
     runtime: str | None,
+    device_memory: str | None,
     as_json: bool,
     quiet: bool,
     **texts: Any,
@@ -104,7 +110,9 @@ def run_command(
     _check_ways(record, source, destination)
     options = {**_parse_settings(settings), **({} if top_k is None else {"top_k": top_k})}
     chosen = {"target": target, "precision": precision, "file": file}
-    with pipeline(bundle, **chosen, device=device, threads=threads, runtime=runtime) as answer:
+    with pipeline(
+        bundle, **chosen, device=device, threads=threads, runtime=runtime, device_memory=device_memory
+    ) as answer:
         if source is not None:
             _run_lines(answer, source, destination, batch_size=batch_size, quiet=quiet, options=options)
         else:

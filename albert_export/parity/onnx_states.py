@@ -88,7 +88,7 @@ def run_copy(
     ort = require("onnxruntime", needed_for="running ONNX artifacts", extra="onnxruntime")
     from albert_export.runtimes.devices import parse_device
     from albert_export.runtimes.onnxruntime_devices import providers_for
-    from albert_export.runtimes.onnxruntime_runtime import session_options
+    from albert_export.runtimes.onnxruntime_sessions import session_options
 
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory, path.name)

@@ -44,6 +44,7 @@ def pipeline(
     device: str = "auto",
     threads: int | None = None,
     runtime: str | None = None,
+    device_memory: int | str | None = None,
 ) -> Any:
     """Open a bundle as a function from text to answers.
 
@@ -55,6 +56,7 @@ def pipeline(
         device: ``auto`` for the best that is really there, or ``cpu``, ``cuda`` …
         threads: Threads of one run; None for one on each processor that this process has.
         runtime: Which runtime reads the artifact; see :func:`albert_export.load`.
+        device_memory: The most memory of a GPU; see :func:`albert_export.load`.
 
     Returns:
         The :class:`Pipeline` of the bundle's task, a context manager; its class says what to call it with.
@@ -65,7 +67,7 @@ def pipeline(
         DeviceError: The device is not there.
         MissingDependencyError: A package that this needs is not installed.
         UnknownNameError: No target, precision or runtime of that name.
-        InputError: ``device``, ``threads`` or ``runtime`` is no value of its kind.
+        InputError: ``device``, ``threads``, ``runtime`` or ``device_memory`` is no value of its kind.
     """
     from albert_export.bundle import Bundle
     from albert_export.runtimes import load
@@ -80,6 +82,13 @@ def pipeline(
     # The tokenizer first: it is quick, and when it is missing nothing has to be closed again.
     tokenizer = load_tokenizer(bundle.path, config=bundle.config)
     session = load(
-        bundle, target=target, precision=precision, file=file, device=device, threads=threads, runtime=runtime
+        bundle,
+        target=target,
+        precision=precision,
+        file=file,
+        device=device,
+        threads=threads,
+        runtime=runtime,
+        device_memory=device_memory,
     )
     return kind(session, tokenizer)

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from albert_export.bundle import Bundle
-from albert_export.errors import InputError, UnknownNameError
+from albert_export.errors import DeviceError, InputError, UnknownNameError
 from albert_export.runtime_table import RUNTIMES, parse_runtime, runtime_names
 from albert_export.runtimes import choosing, load
 from albert_export.runtimes.advice import advise
@@ -29,7 +29,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, *features: str, installed: bool = T
 
 def test_the_tables_name_each_other() -> None:
     assert {name for target in TARGETS for name in target.runtimes} == {row.name for row in RUNTIMES}
-    own = ["onnxruntime", "tensorflow", "litert", "jax", "tensorrt"]
+    own = ["onnxruntime", "onnxruntime:tensorrt", "tensorflow", "litert", "jax", "tensorrt"]
     assert runtime_names() == [*own, "openvino", "openvino:fp32", "openvino:bf16"]
 
 
@@ -38,7 +38,11 @@ def test_the_tables_name_each_other() -> None:
     [
         ("openvin", UnknownNameError, "openvino"),
         ("openvino:int8", InputError, "openvino or openvino:fp32 or openvino:bf16; received openvino:int8"),
-        ("onnxruntime:bf16", InputError, "ONNX Runtime is named onnxruntime; received onnxruntime:bf16"),
+        (
+            "onnxruntime:bf16",
+            InputError,
+            "named onnxruntime or onnxruntime:tensorrt; received onnxruntime:bf16",
+        ),
         ("litert", InputError, "ONNX artifacts are run by onnxruntime or openvino; received litert"),
     ],
 )
@@ -111,3 +115,23 @@ def test_every_artifact_has_advice() -> None:
                     advice = advise(target, precision, calibrated=calibrated, features=features)
                     assert advice.runtime in target.runtimes
                     assert advice.why
+
+
+def test_what_a_runtime_runs_through_is_told_by_name(exported: Exported) -> None:
+    assert parse_runtime("onnxruntime:tensorrt")[1] == "tensorrt"
+    with pytest.raises(InputError, match="named onnxruntime or onnxruntime:tensorrt; received onnxruntime:bf16"):
+        parse_runtime("onnxruntime:bf16")
+    with pytest.raises(DeviceError, match=r"with the TensorRT execution provider; received onnxruntime.*\[gpu\]"):
+        load(exported("qa"), runtime="onnxruntime:tensorrt")
+    with pytest.raises(DeviceError, match="artifacts of this target run on cuda; received cpu"):
+        load(exported("qa"), runtime="onnxruntime:tensorrt", device="cpu")
+
+
+@pytest.mark.parametrize(("target", "takes"), [("onnx", True), ("tflite", False)])
+def test_a_limit_on_device_memory_is_for_runtimes_that_keep_it(exported: Exported, target: str, takes: bool) -> None:
+    if takes:
+        with load(exported("qa", target), device="cpu", device_memory="1G") as runtime:
+            assert runtime.run(input_ids=[[1, 2]])["start_logits"].shape == (1, 2)
+        return
+    with pytest.raises(InputError, match=r"LiteRT cannot be told how much memory.*leave device_memory out"):
+        load(exported("qa", target), device="cpu", device_memory="1G")

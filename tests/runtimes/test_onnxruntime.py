@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from albert_export.config import AlbertConfig
 from albert_export.errors import AlbertExportError, BundleError, DeviceError, InputError, MissingDependencyError
 from albert_export.runtimes import onnxruntime_devices, onnxruntime_runtime
 from albert_export.runtimes.onnxruntime_runtime import OnnxRuntime
+from albert_export.runtimes.onnxruntime_sessions import open_session
 from albert_export.tasks import get_task
 from tests.runtimes.models import broken_model, echo_model, repeat_model
 
@@ -268,6 +270,9 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         real = real_session(path, options, providers=["CPUExecutionProvider"])
         if providers[0][0] != "CUDAExecutionProvider":
             return real
+        if state.get("refuses graphs") and "enable_cuda_graph" in providers[0][1]:
+            raise RuntimeError("This session cannot use the graph capture feature: CUDAExecutionProvider lacks nodes")
+        os.write(2, state.get("prints", "").encode())
         if state["starts"] == "raises":
             raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected ; GPU=0")
         names = ["CPUExecutionProvider"] if state["starts"] == "falls back" else [name for name, _ in providers]
@@ -290,9 +295,36 @@ def test_auto_takes_cuda_when_it_works(tmp_path: Path, cuda: dict[str, Any], cap
         runtime = open_file(echo_model(tmp_path / "model.onnx"))
     assert (runtime.device, runtime.provider) == ("cuda", "CUDAExecutionProvider")
     assert "runs on cuda" in caplog.text
-    assert cuda["asked"] == [
-        [("CUDAExecutionProvider", {"device_id": "0", "use_tf32": "0"}), ("CPUExecutionProvider", {})]
-    ]
+    assert cuda["asked"] == [onnxruntime_devices.providers_for("cuda", 0)]
+
+
+def test_a_limit_on_the_memory_reaches_the_provider(tmp_path: Path, cuda: dict[str, Any]) -> None:
+    runtime = open_file(echo_model(tmp_path / "model.onnx"), device_memory="1G")
+    assert runtime.describe()["device_memory"] == 2**30
+    assert cuda["asked"][0][0][1]["gpu_mem_limit"] == str(2**30)
+    on_cpu = open_file(echo_model(tmp_path / "model.onnx"), device="cpu", device_memory="1G")
+    assert on_cpu.describe()["device_memory"] is None
+    with pytest.raises(InputError, match="device_memory must be a number of bytes"):
+        open_file(tmp_path / "model.onnx", device_memory="much")
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_graph_is_captured_where_the_session_can(tmp_path: Path, cuda: dict[str, Any], refuses: bool) -> None:
+    cuda["refuses graphs"] = refuses
+    model = echo_model(tmp_path / "model.onnx", axes=(2, 3))
+    opened = open_session(onnxruntime, model, kind="cuda", index=0, threads=1, captures=True)
+    asked = [providers[0][1].get("enable_cuda_graph") for providers in cuda["asked"]]
+    assert (opened.captured, asked) == ((False, ["1", None]) if refuses else (True, ["1"]))
+
+
+def test_what_onnxruntime_prints_becomes_the_reason(
+    tmp_path: Path, cuda: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    cuda["starts"] = "falls back"
+    cuda["prints"] = "[E] Failed to load library x.so with error: libcudnn.so.9: cannot open shared object file"
+    with pytest.raises(DeviceError, match=r"libcudnn\.so\.9: cannot open.*onnxruntime-gpu\[cuda,cudnn\]"):
+        open_file(echo_model(tmp_path / "model.onnx"), device="cuda")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("starts", ["raises", "falls back"])

@@ -22,7 +22,7 @@ from albert_export.checkpoints.safetensors_file import numpy_tensors
 from albert_export.checkpoints.writing import write_safetensors
 from albert_export.errors import BundleError, DeviceError, InputError
 from albert_export.exporting import export as export_bundle
-from albert_export.runtimes import load
+from albert_export.runtimes import load, stablehlo_weights
 from albert_export.runtimes.buckets import bucket_lengths
 from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.jax_versions import check_versions
@@ -346,3 +346,23 @@ def test_a_device_without_the_memory(bundle: Bundle, monkeypatch: pytest.MonkeyP
         fail("INTERNAL: something broke")
         with pytest.raises(BundleError, match=r"model\.jax must compute a run of 1x3 ids"):
             runtime.run(input_ids=[[2, 7, 3]])
+
+
+def test_runtimes_of_one_content_have_their_weights_once(bundle: Bundle) -> None:
+    with load(bundle, device="cpu") as first, load(bundle, device="cpu") as second:
+        assert isinstance(first, StableHloRuntime) and isinstance(second, StableHloRuntime)
+        assert first.weights and all(first.weights[name] is second.weights[name] for name in first.weights)
+        name = next(iter(first.weights))
+        held = first.weights[name]
+        first.close()
+        assert second.weights[name] is held
+        assert second.run(input_ids=IDS)["start_logits"].shape == (2, 4)
+    assert len(stablehlo_weights._there) == 0
+    with load(bundle, device="cpu") as third:
+        assert isinstance(third, StableHloRuntime) and third.weights[name] is not held
+
+
+def test_a_limit_on_device_memory_comes_too_late_for_a_process_in_which_jax_runs(bundle: Bundle) -> None:
+    jax.devices()
+    with pytest.raises(InputError, match=r"when a process first uses it.*open this artifact first"):
+        load(bundle, device="cpu", device_memory="1G")
