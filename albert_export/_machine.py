@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from albert_export._nvidia import find_gpus
 
 #: CPU flag as the kernel names it -> the arithmetic it speeds up.
 CPU_FEATURES = {
@@ -30,8 +31,6 @@ CPU_FEATURES = {
     "sve": "fp32",
 }
 
-_SECONDS = 20
-
 
 @dataclass(frozen=True)
 class Machine:
@@ -43,7 +42,7 @@ class Machine:
         threads: Hardware threads that this process may use.
         features: Feature of the processor -> the arithmetic it speeds up.
         memory_bytes: Physical memory, or None where the system does not say.
-        gpus: One line for each NVIDIA GPU: name, memory, driver.
+        gpus: One line for each NVIDIA GPU: name, memory, compute capability, driver.
     """
 
     system: str
@@ -63,7 +62,7 @@ def describe_machine() -> Machine:
         threads=len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
         features=_features(flags),
         memory_bytes=_memory(),
-        gpus=_gpus(),
+        gpus=tuple(map(str, find_gpus())),
     )
 
 
@@ -107,15 +106,3 @@ def _memory() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
-
-
-def _gpus() -> tuple[str, ...]:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return ()
-    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return ()
-    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else ()

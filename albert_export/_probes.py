@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import io
+import os
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 #: ``y = Identity(x)``, one float, opset 13: the smallest model with which a session can be opened on a device.
@@ -22,25 +26,71 @@ def facts(module: str) -> dict[str, Any]:
     return {} if describe is None else describe(imported)
 
 
+#: Provider of ONNX Runtime -> the library in its folder that holds it.
+_PROVIDER_LIBRARIES = {
+    "CUDAExecutionProvider": "libonnxruntime_providers_cuda.so",
+    "TensorrtExecutionProvider": "libonnxruntime_providers_tensorrt.so",
+}
+
+
 def _onnxruntime(ort: Any) -> dict[str, Any]:
     providers = list(ort.get_available_providers())
-    devices = ["cpu"]
-    if "CUDAExecutionProvider" in providers and _opens_on_cuda(ort):
-        devices.append("cuda")
-    return {"providers": providers, "devices": devices}
+    found: dict[str, Any] = {"providers": providers, "devices": ["cpu"]}
+    if "CUDAExecutionProvider" not in providers:
+        return found
+    if hasattr(ort, "preload_dlls"):
+        with contextlib.redirect_stdout(io.StringIO()):
+            ort.preload_dlls()
+    if _opens_on_cuda(ort):
+        found["devices"].append("cuda")
+    with contextlib.suppress(ImportError, OSError):  # in an environment of pip it holds the libraries of TensorRT
+        importlib.import_module("tensorrt")
+    folder = Path(ort.__file__).parent / "capi"
+    lacking = [
+        missing
+        for provider, library in _PROVIDER_LIBRARIES.items()
+        if provider in providers and (missing := lacking_library(folder / library)) is not None
+    ]
+    built_for = getattr(ort, "cuda_version", None)
+    return {
+        **found,
+        **({"cuda": str(built_for)} if built_for else {}),
+        **({"lacks": sorted(set(lacking))} if lacking else {}),
+    }
 
 
 def _opens_on_cuda(ort: Any) -> bool:
     """A build that lists the provider still falls back to the CPU where the driver or a CUDA library is missing."""
-    if hasattr(ort, "preload_dlls"):
-        with contextlib.redirect_stdout(io.StringIO()):
-            ort.preload_dlls()
     session = ort.InferenceSession(IDENTITY_MODEL, providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
     return "CUDAExecutionProvider" in session.get_providers()
 
 
+def lacking_library(path: Path) -> str | None:
+    """Return the library that the system does not find when it loads the one at ``path``, or None."""
+    if not path.is_file():
+        return None
+    try:
+        ctypes.CDLL(str(path))
+    except OSError as error:
+        found = re.match(r"(lib\S+): cannot open shared object file", str(error))
+        return None if found is None else found[1]
+    return None
+
+
 def _torch(torch: Any) -> dict[str, Any]:
-    return {"devices": ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]}
+    devices = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    return {"devices": devices, **({"cuda": str(torch.version.cuda)} if torch.version.cuda else {})}
+
+
+def _jax(jax: Any) -> dict[str, Any]:
+    # Looking for a GPU takes three quarters of its memory otherwise, if for seconds only.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    names = {"gpu": "cuda"}
+    return {"devices": sorted({names.get(device.platform, device.platform) for device in jax.devices()} | {"cpu"})}
+
+
+def _tensorrt(trt: Any) -> dict[str, Any]:
+    return {"version": str(trt.__version__)}
 
 
 def _tensorflow(tf: Any) -> dict[str, Any]:
@@ -57,8 +107,10 @@ def _openvino(openvino: Any) -> dict[str, Any]:
 
 
 _DESCRIBERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "jax": _jax,
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
     "tensorflow": _tensorflow,
+    "tensorrt": _tensorrt,
     "torch": _torch,
 }

@@ -20,8 +20,10 @@ from typing import Any, Literal
 
 from albert_export._imports import import_path
 from albert_export._machine import Machine, describe_machine
+from albert_export._nvidia import ask_driver
 from albert_export._version import __version__
 from albert_export.errors import DISTRIBUTION, install_command
+from albert_export.nvidia_parts import Found, Part, nvidia_parts
 from albert_export.runtime_table import RUNTIMES, get_runtime
 from albert_export.runtimes.advice import MEASURED, Advice, advise
 from albert_export.targets import TARGETS, Target, get_target
@@ -43,6 +45,12 @@ BUILDS: Mapping[str, tuple[str, ...]] = {
     ),
     "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-rocm", "tf-nightly"),
 }
+
+#: Endings of the names of what NVIDIA builds for a major version of CUDA; the name without one asks for one of them.
+_CUDA_BUILDS = ("cu13", "cu12")
+
+#: What lets JAX reach a GPU, by the major version of CUDA.
+JAX_PLUGINS = ("jax-cuda13-plugin", "jax-cuda12-plugin")
 
 #: Distributions that have no build for other systems.
 LINUX_ONLY = ("libtpu",)
@@ -108,7 +116,8 @@ class Problem:
 class Diagnosis:
     """Everything :func:`examine` found; ``to_dict`` is what ``albert-export doctor --json`` prints.
 
-    ``fastest`` is which runtime to read what with, on the CPU, as far as it was measured.
+    ``fastest`` is which runtime to read what with, on the CPU, as far as it was measured; ``nvidia`` what of NVIDIA's
+    is here, and what each part lacks.
     """
 
     tool: str
@@ -119,6 +128,7 @@ class Diagnosis:
     problems: tuple[Problem, ...]
     hints: tuple[Problem, ...]
     fastest: tuple[Advice, ...] = ()
+    nvidia: tuple[Part, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -167,8 +177,31 @@ def examine(installed: Callable[[str], str | None] | None = None) -> Diagnosis:
         packages=packages,
         abilities=abilities,
         fastest=tuple(_fastest(machine)),
+        nvidia=_nvidia_parts(packages, installed),
         problems=tuple(_problems(packages, installed)),
         hints=tuple(_hints(machine, packages)),
+    )
+
+
+def _nvidia_parts(packages: Iterable[Package], installed: Callable[[str], str | None]) -> tuple[Part, ...]:
+    """Put together what :func:`albert_export.nvidia_parts.nvidia_parts` decides on."""
+    by_name = {package.name: package for package in packages}
+
+    def find(name: str) -> Found:
+        names = (*BUILDS.get(name, (name,)), *(f"{name}-{build}" for build in _CUDA_BUILDS))
+        package = next((by_name[build] for build in names if build in by_name), None)
+        if package is not None:
+            return Found(package.name, package.installed, package.facts, package.error)
+        distribution = next((build for build in names if installed(build) is not None), None)
+        if distribution is None:
+            return Found(name)
+        return Found(distribution, installed(distribution), *probe(_module_name(name)))
+
+    return nvidia_parts(
+        ask_driver(),
+        **{name: find(name) for name in ("torch", "onnxruntime", "tensorrt", "polygraphy", "jax")},
+        jaxlib=Found("jaxlib", installed("jaxlib")),
+        plugins=[Found(name, installed(name)) for name in JAX_PLUGINS],
     )
 
 
@@ -372,7 +405,6 @@ def render(diagnosis: Diagnosis) -> str:
     lines = [
         f"albert-export {diagnosis.tool}, {diagnosis.python}, {machine.system}",
         f"{machine.cpu}, {machine.threads} threads{memory}{f'; {features}' if features else ''}",
-        *(f"GPU: {gpu}" for gpu in machine.gpus),
         "",
     ]
     for ability in diagnosis.abilities:
@@ -383,7 +415,7 @@ def render(diagnosis: Diagnosis) -> str:
     if diagnosis.fastest:
         lines += ["", *(_told(advice, diagnosis.abilities) for advice in diagnosis.fastest)]
         lines.append(f"({MEASURED}; albert-export bench DIR --runtimes all measures it here)")
-    lines.append("")
+    lines += ["", *map(str, diagnosis.nvidia), ""]
     for package in diagnosis.packages:
         facts = ", ".join(
             f"{name.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}"

@@ -11,7 +11,8 @@ import pytest
 
 from albert_export import doctor
 from albert_export._machine import Machine, describe_machine
-from albert_export._probes import IDENTITY_MODEL
+from albert_export._nvidia import Driver, Gpu
+from albert_export._probes import IDENTITY_MODEL, lacking_library
 from albert_export.doctor import Diagnosis, Package, examine, installed_version, probe, render
 
 HERE = {
@@ -175,7 +176,23 @@ def test_a_gpu_beside_a_cpu_build_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> 
     assert hint.what.startswith("NVIDIA H200")
     assert "albert-export[gpu]" in hint.fix
     assert diagnosis.healthy
-    assert "GPU: NVIDIA H200" in render(diagnosis)
+
+
+def test_what_nvidia_s_parts_lack_is_told_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = Driver((Gpu("NVIDIA H200", "9.0", "580.159.03", 143771),), "13.0")
+    monkeypatch.setattr(doctor, "ask_driver", lambda: driver)
+    probed: list[str] = []
+
+    def probe_one(module: str) -> tuple[dict[str, list[str]], str | None]:
+        probed.append(module)
+        return {}, "ImportError: libnvinfer.so.11: cannot open" if module == "tensorrt" else None
+
+    monkeypatch.setattr(doctor, "probe", probe_one)
+    lines = render(examine({**HERE, "tensorrt-cu13": "11.4.0", "polygraphy": "0.53.6"}.get)).splitlines()
+    assert "GPU: NVIDIA H200, 143771 MiB, compute capability 9.0, driver 580.159.03" in lines
+    assert [line for line in lines if line.startswith("TensorRT: no: tensorrt-cu13 11.4.0 does not load: ImportError")]
+    assert [line for line in lines if line.startswith("JAX on CUDA: no: jax 0.10.2 without its CUDA plugin; fix: ")]
+    assert {"tensorrt", "polygraphy", "jax", "onnxruntime"} <= set(probed)
 
 
 def test_a_build_with_cuda_that_reaches_no_gpu_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,6 +223,12 @@ def test_the_packages_of_this_environment_are_really_imported() -> None:
     assert "cpu" in packages["onnxruntime"].facts["devices"]
     assert packages["torch"].installed == installed_version("torch")
     assert all(isinstance(package, Package) for package in diagnosis.packages)
+
+
+def test_a_library_that_the_loader_does_not_find_is_named(tmp_path: Path) -> None:
+    assert lacking_library(tmp_path / "libnone.so") is None
+    (tmp_path / "libtext.so").write_text("no library")
+    assert lacking_library(tmp_path / "libtext.so") is None, "it is there, and no library"
 
 
 def test_a_probe_tells_the_error_of_a_failed_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

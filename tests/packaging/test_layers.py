@@ -13,6 +13,8 @@ from tests.packaging.conftest import ROOT
 #: The parts of the package, earlier ones first; parts of one row know nothing of each other.
 STAGES = (
     ("_version", "_interrupts", "_text", "_machine", "_native_noise", "_probes", "_nvidia", "errors"),
+    ("_nvidia",),
+    ("_version", "_interrupts", "_text", "_machine", "_native_noise", "_probes", "errors"),
     ("_imports", "_config_rules", "parts", "readers", "runtime_table"),
     ("targets",),
     ("_jax", "_tensorflow"),
@@ -28,6 +30,8 @@ STAGES = (
     ("export_options", "export_files", "export_proof", "artifact_making"),
     ("choosing_parts",),
     ("exporting", "converting", "planning"),
+    ("exporting", "converting"),
+    ("nvidia_parts",),
     ("inspection", "doctor", "bench", "selftest", "layouts"),
     ("cli",),
 )
