@@ -83,7 +83,9 @@ def run_eager(
     """
     # Said outright, because a checkpoint's configuration may ask for attentions or for tuples.
     options: dict[str, Any] = {"output_attentions": False, "output_hidden_states": hidden_states, "return_dict": True}
-    outputs = model(**{**inputs, **options})
+    # Else a GPU rounds the factors of a product in float32 to TF32, and a TPU to bfloat16.
+    with jax.default_matmul_precision("highest"):
+        outputs = model(**{**inputs, **options})
     return {
         name: [np.asarray(state) for state in value] if isinstance(value, tuple) else np.asarray(value)
         for name, value in outputs.items()
