@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test haswell lint format bench docs mini clean
+.PHONY: help demo test test-gpu haswell lint format bench docs mini clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 # Expanded only when an environment has to be made: the first interpreter that is new enough.
@@ -21,13 +21,15 @@ DEV_STAMP := $(VENV)/.installed-dev
 DEMO_STAMP := $(if $(wildcard $(DEV_STAMP)),$(DEV_STAMP),$(VENV)/.installed-onnx,onnxruntime)
 
 PYTEST_ARGS ?= -n 2
+GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+GPU_ARGS ?=
 PEERS := .venv-peers
 BENCH_SIZES ?= base
 # A paragraph on the first line, a question about it on each of the others.
 DEMO_TEXT := docs/demo.txt
 
 help:  ## list what make can do
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)$$/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@python='$(PYTHON)'; \
@@ -55,6 +57,10 @@ demo: $(DEMO_STAMP)  ## export albert-mini's question answering to ./demo with i
 
 test: lint  ## lint, strict types and the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# In whatever environment the GPU's packages are in: `make test-gpu GPU_PYTHON=python3`; nothing is installed.
+test-gpu:  ## check and time everything on an NVIDIA GPU, in GPU_PYTHON's environment; GPU_ARGS="--minutes 10", "--dry-run"
+	PYTHONPATH=. $(GPU_PYTHON) -m tools.gpu $(GPU_ARGS)
 
 haswell: $(DEV_STAMP)  ## int8 on an emulated processor without VNNI; needs qemu-x86_64 (Debian: apt install qemu-user)
 	ALBERT_EXPORT_TEST_HASWELL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 tests/runtimes/test_without_vnni.py

@@ -12,7 +12,6 @@ from tests.packaging.conftest import ROOT
 
 #: The parts of the package, earlier ones first; parts of one row know nothing of each other.
 STAGES = (
-    ("_version", "_interrupts", "_text", "_machine", "_native_noise", "_probes", "_nvidia", "errors"),
     ("_nvidia",),
     ("_version", "_interrupts", "_text", "_machine", "_native_noise", "_probes", "errors"),
     ("_imports", "_config_rules", "parts", "readers", "runtime_table"),
@@ -30,7 +29,6 @@ STAGES = (
     ("export_options", "export_files", "export_proof", "artifact_making"),
     ("choosing_parts",),
     ("exporting", "converting", "planning"),
-    ("exporting", "converting"),
     ("nvidia_parts",),
     ("inspection", "doctor", "bench", "selftest", "layouts"),
     ("cli",),
