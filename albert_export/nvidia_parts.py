@@ -14,7 +14,7 @@ from albert_export._nvidia import Driver
 from albert_export.errors import install_command
 
 #: NVIDIA's own index has TensorRT's libraries.
-INSTALL_TENSORRT = "pip install --extra-index-url https://pypi.nvidia.com tensorrt"
+INSTALL_TENSORRT = "pip install tensorrt"
 
 _GIVE_GPU = "run it on a machine with an NVIDIA GPU; in a container, start it with --gpus all"
 

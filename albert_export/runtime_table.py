@@ -54,7 +54,7 @@ class RuntimeRow:
 
 
 #: NVIDIA's own index has TensorRT's libraries; the bindings alone, as other indexes have them, load nothing.
-TENSORRT_INSTALL = "pip install --extra-index-url https://pypi.nvidia.com tensorrt"
+TENSORRT_INSTALL = "pip install tensorrt"
 
 RUNTIMES: tuple[RuntimeRow, ...] = (
     RuntimeRow(

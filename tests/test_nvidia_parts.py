@@ -89,13 +89,13 @@ def test_all_packages_without_a_gpu_lack_the_gpu_alone() -> None:
             "gpu",
         ),
         ("NVIDIA driver", Driver(), {}, "finds no GPU", "--gpus all"),
-        ("TensorRT", H200, {"tensorrt": Found("tensorrt")}, "not installed", "pypi.nvidia.com"),
+        ("TensorRT", H200, {"tensorrt": Found("tensorrt")}, "not installed", "pip install tensorrt"),
         (
             "TensorRT",
             H200,
             {"tensorrt": Found("tensorrt", "11.4", {}, "ImportError: libnvinfer.so.11: cannot open")},
             "tensorrt 11.4 does not load: ImportError: libnvinfer.so.11",
-            "pypi.nvidia.com",
+            "pip install tensorrt",
         ),
         ("TensorRT", H200, {"polygraphy": Found("polygraphy")}, "without polygraphy", "tensorrt]"),
         (

@@ -210,7 +210,7 @@ def test_bindings_without_libraries_and_versions_without_a_row(monkeypatch: pyte
     with pytest.raises(DeviceError, match=r"libraries beside its Python bindings; received libnvinfer.so.11.*fix: pip"):
         load_tensorrt("a test")
     (tmp_path / "tensorrt.py").write_text("from tensorrt_bindings import Logger\n")
-    with pytest.raises(MissingDependencyError, match=r"the package tensorrt, which.*pypi.nvidia.com tensorrt, or put"):
+    with pytest.raises(MissingDependencyError, match=r"the package tensorrt, which.*pip install tensorrt, or put"):
         load_tensorrt("a test")
     old = ModuleType("tensorrt")
     old.__version__ = "8.6.1"  # type: ignore[attr-defined]
