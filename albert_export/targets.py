@@ -260,8 +260,8 @@ def check_precision(target: Target, precision: str | None) -> str:
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, tuple(PRECISIONS))
     if precision not in target.precisions:
-        others = [other.name for other in TARGETS if precision in other.precisions]
-        there = f", or {' or '.join(others)} for {precision}" if others else ""
+        others = tuple(other.name for other in TARGETS if precision in other.precisions)
+        there = f", or {_either(others)} for {precision}" if others else ""
         raise InputError(
             f"{target.title} artifacts can be {_either(target.precisions)}",
             received=precision,

@@ -125,7 +125,7 @@ def test_inspect_lists_every_artifact(invoke: Invoke, every_target: Path) -> Non
         (("savedmodel", "--sequence", "513"), "sequence must be at most max_position_embeddings"),
         (
             ("savedmodel", "--precision", "int8"),
-            "can be fp32; received int8; fix: choose fp32, or onnx or tflite for int8",
+            "can be fp32; received int8; fix: choose fp32, or onnx, tflite or tensorrt for int8",
         ),
     ],
 )
