@@ -66,7 +66,7 @@ def test_ranges_are_those_of_all_turns_of_the_loop(model, calibration):
 def test_without_an_activation_to_observe_nothing_is_run(model, calibration):
     """As with a part that has no product in integers: ONNX Runtime gives all outputs where none are named."""
     traced = trace(model, QA, layers="rolled", sizes={})
-    built = onnx_emitter._build(traced, WeightStore(traced.program, traced.weights), model.config, 20)
+    built = onnx_emitter.build_graph(traced, WeightStore(traced.program, traced.weights), model.config, 20)
     assert quantizable_activations(built, ["head"]) == []
     assert observed_ranges(built, [], calibration) == {}
 

@@ -181,7 +181,7 @@ def test_calibration_measures_what_the_last_turn_computes(count):
 
     def least_and_largest(all_tokens):
         traced = tracing.trace(model, task, layers="rolled", sizes={}, all_tokens=all_tokens)
-        built = onnx_emitter._build(traced, WeightStore(traced.program, traced.weights), model.config, 20)
+        built = onnx_emitter.build_graph(traced, WeightStore(traced.program, traced.weights), model.config, 20)
         ranges = observed_ranges(built, quantizable_activations(built, PARTS), feeds)
         return next(span for name, span in ranges.items() if "gelu" in name)
 
