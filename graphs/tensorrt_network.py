@@ -111,7 +111,8 @@ def build_network(
     config: Any = model.config
     if traced is None:
         progress(f"tracing {task.torch_class}, layers {layers}")
-        traced = trace(model, task, layers=layers, sizes=sizes or {})
+        # What a loop of TensorRT carries keeps its shape: no turn can leave tokens out that the head does not read.
+        traced = trace(model, task, layers=layers, sizes=sizes or {}, all_tokens=layers == "rolled")
     progress(f"typing the network in {precision}")
     store = WeightStore(traced.program, traced.weights)
     store.check_finite()

@@ -63,6 +63,8 @@ def refusals(
         found += [Refusal(node.op_type, node.name, reason) for reason in _types(node, row, tensors)]
         for rule in row.rules:
             found += [Refusal(node.op_type, node.name, reason) for reason in _RULES[rule](node, constants)]
+        if node.op_type == "Loop":
+            found += [Refusal(node.op_type, node.name, reason) for reason in _carried(node, tensors)]
     return tuple(found)
 
 
@@ -158,6 +160,14 @@ def _loop(node: onnx.NodeProto, constants: _Constants) -> Iterator[str]:
         yield "its body reads a condition that the loop is not given"
     if len(body.output) > len(body.input) - 1:
         yield "a scan output: what it gives out must be what it carries"
+
+
+def _carried(node: onnx.NodeProto, tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    body = next(attribute.g for attribute in node.attribute if attribute.name == "body")
+    for entering, leaving in zip(node.input[2:], body.output[1:], strict=False):
+        before, after = (tensors.get(name, Tensor("", None)) for name in (entering, leaving.name))
+        if before.shape is None or before.shape != after.shape:
+            yield f"{leaving.name}, which it carries, must keep its shape in every turn"
 
 
 _RULES: Mapping[Rule, Callable[[onnx.NodeProto, _Constants], Iterator[str]]] = {

@@ -95,6 +95,7 @@ OPERATORS: Mapping[str, Operator] = {
     "DequantizeLinear": Operator(QUANTIZED, rules=("zero-point",), told="the zero point must be zero", results=FLOATS),
     "Div": _ELEMENTWISE,
     "Einsum": _PRODUCT,
+    "Equal": Operator(NUMBERS, data=None, results=frozenset({"BOOL"})),
     "Erf": _FLOAT_UNARY,
     "Expand": _MOVE,
     "Gather": _MOVE,

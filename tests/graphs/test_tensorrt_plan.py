@@ -131,6 +131,22 @@ def test_the_loop_that_other_runtimes_get_is_refused(tmp_path: Path) -> None:
     assert str(refusal) == "Loop (group_0_layers): its body reads a condition that the loop is not given"
 
 
+def test_a_loop_whose_last_turn_leaves_tokens_out_is_refused_and_ours_does_not(tmp_path: Path) -> None:
+    """Other runtimes get it for heads that read the first token alone: what is carried then changes its shape."""
+    task = get_task("seqcls")
+    emit_onnx(tiny_model(task), task, tmp_path / "model.onnx")
+    told = [str(refusal) for refusal in plan(onnx.load(tmp_path / "model.onnx"), task).refused]
+    assert [line for line in told if "must keep its shape in every turn" in line], told
+    whole, shorter = (
+        plan(build_network(tiny_model(task), task, precision="fp32", layers=layers).described(), task)
+        for layers in ("rolled", "unrolled")
+    )
+    assert whole.refused == shorter.refused == ()
+    assert "Slice" not in {step.operator for step in whole.steps}
+    last = [step for step in shorter.steps if step.operator == "Softmax"][-1]
+    assert last.inputs[0][2][2] == 1, "unrolled, the last layer is computed for the one token that is read"
+
+
 def test_an_operator_that_is_not_in_the_table(rolled: onnx.ModelProto) -> None:
     changed = copy(rolled)
     made = changed.graph.node.add(op_type="DynamicQuantizeLinear", name="measured", output=["a", "b", "c"])
