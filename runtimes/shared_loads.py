@@ -17,19 +17,28 @@ Loaded = TypeVar("Loaded")
 class Lease(Generic[Loaded]):
     """A share in something that was loaded.
 
-    Attributes:
+    Args:
         value: What was loaded.
+        give_back: Called once, by the first :meth:`release`.
     """
 
     def __init__(self, value: Loaded, give_back: Callable[[], None]) -> None:
-        self.value = value
-        self._give_back: Callable[[], None] | None = give_back
+        # One that is emptied, not two: no moment has the one without the other, and threads need no lock.
+        self._held: list[tuple[Loaded, Callable[[], None]]] = [(value, give_back)]
+
+    @property
+    def value(self) -> Loaded:
+        """What was loaded; only until the share is given back, since whoever keeps a lease must not keep the memory."""
+        return self._held[0][0]
 
     def release(self) -> None:
         """Give the share back; doing it again does nothing. The last of all shares frees what was loaded."""
-        give_back, self._give_back = self._give_back, None
-        if give_back is not None:
-            give_back()
+        try:
+            # Nothing of the pair is kept in a name: the last reference must be that of the loads.
+            give_back = self._held.pop()[1]
+        except IndexError:  # another call, of another thread maybe, was first
+            return
+        give_back()
 
 
 class SharedLoads(Generic[Loaded]):

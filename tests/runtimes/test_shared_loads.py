@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -27,6 +28,38 @@ def test_the_second_share_loads_nothing_and_the_last_frees() -> None:
     second.release()
     assert (freed, len(loads)) == (["load 1"], 0)
     assert loads.acquire("a", load).value == "load 2"
+
+
+class Thing:
+    """What a weak reference can point to."""
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_lease_that_was_given_back_holds_nothing(shared: bool) -> None:
+    loads: SharedLoads[Thing] = SharedLoads()
+    lease = loads.acquire("a", Thing) if shared else Lease(Thing(), lambda: None)
+    thing = weakref.ref(lease.value)
+    assert thing() is not None
+    lease.release()
+    assert thing() is None, "whoever keeps a closed runtime must not keep its memory"
+
+
+def test_a_lease_is_given_back_once_however_many_threads_do_it() -> None:
+    for _ in range(200):
+        given: list[int] = []
+        lease = Lease(None, lambda given=given: given.append(1))  # type: ignore[misc]
+        start = threading.Barrier(4)
+
+        def work(lease: Lease[None] = lease, start: threading.Barrier = start) -> None:
+            start.wait()
+            lease.release()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert given == [1]
 
 
 def test_other_keys_are_other_loads() -> None:
