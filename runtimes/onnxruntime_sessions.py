@@ -179,7 +179,9 @@ def session_options(ort: Any, threads: int | None) -> Any:
 def failed_open(detail: str, *, device: str, file: str) -> DeviceError:
     """Return the error for a session on a GPU whose inputs and outputs find no place there."""
     failure = read_failure(detail)
-    fix = "allow more device_memory, or free memory of other processes" if failure is None else failure.fix
+    if failure is not None and not lacks_memory(detail):
+        return failure.error(detail)
+    fix = "allow more device_memory, or free memory of other processes"
     return DeviceError(f"{device} must have the memory for inputs and outputs of {file}", received=detail, fix=fix)
 
 
@@ -196,15 +198,15 @@ def failed_run(
         device_memory: Limit on the memory of the device, or None.
     """
     run = f"a run of {'x'.join(map(str, shape))} ids"
-    if lacks_memory(detail) or re.search(r"alloc|memory", detail, re.IGNORECASE):
+    failure = None if device == "cpu" else read_failure(detail)
+    # What is known is not guessed at: an illegal access of memory is no want of it.
+    if lacks_memory(detail) or (failure is None and re.search(r"alloc|memory", detail, re.IGNORECASE)):
         fix = "run fewer or shorter rows at a time"
         more = "" if device_memory is None else ", or allow more device_memory"
         return DeviceError(f"{device} must have the memory for {run}", received=detail, fix=f"{fix}{more}")
-    if device != "cpu":
-        failure = read_failure(detail)
-        if failure is not None or re.search(r"cuda|cudnn|cublas", detail, re.IGNORECASE):
-            fix = "check nvidia-smi" if failure is None else failure.fix
-            return DeviceError(f"{device} must stay up during {run}", received=detail, fix=fix)
+    if device != "cpu" and (failure is not None or re.search(r"cuda|cudnn|cublas", detail, re.IGNORECASE)):
+        fix = "check nvidia-smi" if failure is None else failure.fix
+        return DeviceError(f"{device} must stay up during {run}", received=detail, fix=fix)
     return BundleError(f"{file} must compute {run}", received=detail, fix="export it again")
 
 
@@ -222,7 +224,7 @@ def errors_of(ort: Any) -> tuple[type[Exception], ...]:
     """Return all that ONNX Runtime raises: its classes have no common base below Exception."""
     state = ort.capi.onnxruntime_pybind11_state
     own = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
-    return (*own, RuntimeError, ValueError)
+    return (*own, RuntimeError, ValueError, MemoryError)  # the last is C++'s bad_alloc
 
 
 def detail_of(error: Exception) -> str:

@@ -1,12 +1,12 @@
-"""What CUDA's messages mean: texts as ONNX Runtime 1.31, cuBLAS and XLA print them."""
+"""What CUDA's messages mean: texts as ONNX Runtime 1.31, cuBLAS, TensorRT, torch and XLA print them."""
 
 from __future__ import annotations
 
 import pytest
 
-from albert_export.runtimes.cuda_failures import lacks_memory, missing_library, read_failure
+from albert_export.runtimes.cuda_failures import is_deadly, lacks_memory, missing_library, read_failure
 from albert_export.runtimes.onnxruntime_devices import cuda_failed, told
-from albert_export.runtimes.onnxruntime_sessions import failed_run
+from albert_export.runtimes.onnxruntime_sessions import failed_open, failed_run
 
 #: Printed by onnxruntime-gpu 1.31.1 on a machine without CUDA.
 WITHOUT_LIBRARIES = (
@@ -41,7 +41,29 @@ NO_GPU = (
         ("CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED ; GPU=0", "must not fail", "start the process again"),
         ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0", "must have the memory", "fewer or shorter rows"),
         ("Require cuDNN 9.* and CUDA 13.*. Please install", "cuDNN 9.* and CUDA 13.* must be there", "[cuda,cudnn]"),
-        ("Cuda Runtime (an illegal memory access was encountered) error code 700", "must not fail", "process again"),
+        # TensorRT's logger, torch and XLA give CUDA's words or its name, and no number.
+        ("Error Code 1: Cuda Runtime (an illegal memory access was encountered)", "must not fail", "process again"),
+        ("CUDA error: an illegal memory access was encountered", "must not fail", "process again"),
+        (
+            "INTERNAL: CUDA error: Failed call to cuEventSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access",
+            "must not fail",
+            "process again",
+        ),
+        (
+            "INTERNAL: Failed call: CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure",
+            "must not fail",
+            "process again",
+        ),
+        ("CUDA error: device-side assert triggered", "must not fail", "process again"),
+        ("CUDA failure 214: uncorrectable ECC error encountered ; GPU=0", "must not fail", "process again"),
+        ("CUDA error: no kernel image is available for execution on the device", "machine code", "newer build"),
+        (
+            "failed call to cuInit: CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected",
+            "must be there",
+            "nvidia-smi",
+        ),
+        ("CUDA failure 804: forward compatibility was attempted on non supported HW", "package", "LD_LIBRARY_PATH"),
+        ("CUDA_ERROR_UNSUPPORTED_PTX_VERSION: the provided PTX was compiled with", "compile", "upgrade the driver"),
     ],
 )
 def test_a_message_is_read(text: str, rule: str, fix: str) -> None:
@@ -74,8 +96,31 @@ def test_want_of_memory_is_seen(text: str) -> None:
     assert str(error).endswith("run fewer or shorter rows at a time, or allow more device_memory")
 
 
+@pytest.mark.parametrize(
+    ("text", "deadly"),
+    [
+        ("CUDA failure 713: pointer does not correspond to a registered memory region", False),
+        ("CUDA failure 720: too many blocks in cooperative launch", False),
+        ("CUDA failure 2: out of memory", False),
+        ("CUDA failure 709: context is destroyed", True),
+        ("out of memory, after CUDA failure 700: an illegal memory access was encountered", True),
+    ],
+)
+def test_only_what_ends_the_context_is_deadly(text: str, deadly: bool) -> None:
+    assert is_deadly(text) is deadly
+    assert not (deadly and lacks_memory(text)), "fewer rows bring back no context"
+
+
+def test_no_place_for_inputs_is_told_apart_from_a_gpu_that_is_gone() -> None:
+    full = str(failed_open("Failed to allocate memory for requested buffer", device="cuda", file="model.onnx"))
+    assert full.startswith("cuda must have the memory for inputs and outputs of model.onnx") and "device_memory" in full
+    gone = str(failed_open("CUDA failure 700: an illegal memory access", device="cuda", file="model.onnx"))
+    assert gone.startswith("a program on the GPU must not fail") and "process again" in gone
+
+
 def test_other_failures_are_told_apart() -> None:
-    dead = failed_run("CUDA failure 700: illegal access", device="cuda:1", shape=(1, 8), file="model.onnx")
+    said = "CUDA failure 700: an illegal memory access was encountered ; GPU=1 ; expr=cudaStreamSynchronize(stream)"
+    dead = failed_run(said, device="cuda:1", shape=(1, 8), file="model.onnx")
     assert str(dead).startswith("cuda:1 must stay up during a run of 1x8 ids") and "process again" in str(dead)
     cpu = failed_run("CUDA failure 700: a text in a model", device="cpu", shape=(1, 8), file="model.onnx")
     assert str(cpu).startswith("model.onnx must compute a run of 1x8 ids")
