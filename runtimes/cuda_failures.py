@@ -1,7 +1,7 @@
 """What CUDA's own errors mean to a user: the rule that was broken, and what mends it.
 
-ONNX Runtime, TensorRT, JAX and torch pass CUDA's messages on. They have a number, CUDA's name of the error or its words, or
-the library that could not be loaded; none of them says what to do.
+ONNX Runtime, TensorRT, JAX and torch pass CUDA's messages on. They have a number, CUDA's name of the error or its
+words, or the library that could not be loaded; none of them says what to do.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -72,8 +73,9 @@ class BoundRuns:
 class CapturedRuns:
     """Runs of one shape that CUDA replays as a graph: inputs and outputs lie at fixed places on the device.
 
-    The first run captures what the session launches, and later ones launch all of it at once. One run at a time: the
-    places are the same for all.
+    The graph is captured here, by a first run on zeros: what a graph cannot hold shows when an artifact is opened, and
+    not in the middle of a service. All runs are those of one thread, one at a time: the places are the same for all,
+    and ONNX Runtime captures a graph of its own for each thread that runs a session.
 
     Args:
         session: ONNX Runtime's session.
@@ -97,7 +99,8 @@ class CapturedRuns:
     ) -> None:
         def place(spec: TensorSpec) -> Any:
             zeros = np.zeros(shapes[spec.name], spec.dtype)
-            return ort.OrtValue.ortvalue_from_numpy(zeros, kind, index)
+            with _placing:
+                return ort.OrtValue.ortvalue_from_numpy(zeros, kind, index)
 
         self._session = session
         self._inputs = {spec.name: place(spec) for spec in inputs}
@@ -108,13 +111,22 @@ class CapturedRuns:
             self._binding.bind_ortvalue_input(name, value)
         for spec, value in zip(outputs, self._outputs, strict=True):
             self._binding.bind_ortvalue_output(spec.name, value)
-        self._lock = threading.Lock()
+        # Its thread ends when this object is gone; it holds nothing of it between two runs.
+        self._thread = ThreadPoolExecutor(1, "albert-export-captured")
+        self({})
 
     def __call__(self, inputs: Mapping[str, IntArray]) -> list[Array]:
         """See :class:`Runs`."""
-        with self._lock:
-            for name, array in inputs.items():
-                self._inputs[name].update_inplace(array)
-            self._session.run_with_iobinding(self._binding)
-            arrays = [value.numpy() for value in self._outputs]
-            return [array.copy() for array in arrays] if self._copies else arrays
+        return self._thread.submit(self._replay, inputs).result()
+
+    def _replay(self, inputs: Mapping[str, IntArray]) -> list[Array]:
+        for name, array in inputs.items():
+            self._inputs[name].update_inplace(array)
+        self._session.run_with_iobinding(self._binding)
+        arrays = [value.numpy() for value in self._outputs]
+        return [array.copy() for array in arrays] if self._copies else arrays
+
+
+#: ONNX Runtime's allocator for such places is one for all sessions of a process, and made by the first to ask without a
+#: lock of its own.
+_placing = threading.Lock()

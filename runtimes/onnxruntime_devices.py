@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import io
 import re
+import threading
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -51,9 +52,9 @@ def tensorrt_providers(
     index: int,
     *,
     precision: str,
-    cache: str | None,
+    engines: str | None = None,
+    timings: str | None = None,
     device_memory: int | None = None,
-    captures: bool = False,
     typed_by_options: bool = False,
 ) -> list[Provider]:
     """Return the providers with which ONNX Runtime has TensorRT build an engine of the graph and run it.
@@ -63,27 +64,24 @@ def tensorrt_providers(
     Args:
         index: Number of the GPU.
         precision: Of the artifact.
-        cache: Directory that engines and measured kernels are kept in, since building takes minutes; None keeps none.
+        engines: Directory that engines are kept in, since building takes minutes; None keeps none. It must be that of
+            one content alone: ONNX Runtime finds an engine again by the names in a graph, which do not tell one model's
+            weights or fixed shapes from another's.
+        timings: Directory that measured kernels are kept in, of any models; None keeps none.
         device_memory: Most bytes of the builder's workspace, and of the CUDA provider's arena; None for all that is
             free.
-        captures: Whether runs are captured as a CUDA graph and replayed.
         typed_by_options: Whether the build has a TensorRT before 11, which computes in float16 or bfloat16 only where
             it is told that it may; later ones read it off the graph, and have no such options.
     """
     options = {"device_id": str(index), "trt_context_memory_sharing_enable": "1"}
     if typed_by_options and precision in ("fp16", "bf16"):
         options[f"trt_{precision}_enable"] = "1"
-    if cache is not None:
-        options |= {
-            "trt_engine_cache_enable": "1",
-            "trt_engine_cache_path": cache,
-            "trt_timing_cache_enable": "1",
-            "trt_timing_cache_path": cache,
-        }
+    if engines is not None:
+        options |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": engines}
+    if timings is not None:
+        options |= {"trt_timing_cache_enable": "1", "trt_timing_cache_path": timings}
     if device_memory is not None:
         options["trt_max_workspace_size"] = str(device_memory)
-    if captures:
-        options["trt_cuda_graph_enable"] = "1"
     return [(TENSORRT, options), *providers_for("cuda", index, device_memory=device_memory)]
 
 
@@ -170,10 +168,21 @@ def installed_builds() -> list[str]:
 def preload_cuda(ort: Any) -> str:
     """Load the CUDA libraries that pip installed, where this version of ONNX Runtime can; return what it said.
 
-    It speaks through ``print``, which would end up in the middle of an application's own output.
+    It speaks through ``print``, which would end up in the middle of an application's own output. Once in a process: to
+    catch it, the process's stdout is exchanged, and two threads that did so crosswise would leave it exchanged.
     """
-    said = io.StringIO()
-    if hasattr(ort, "preload_dlls"):
-        with contextlib.redirect_stdout(said):
-            ort.preload_dlls()
-    return "; ".join(line.strip() for line in said.getvalue().splitlines() if line.strip())
+    preload = getattr(ort, "preload_dlls", None)
+    if preload is None:
+        return ""
+    with _preloading:
+        if preload not in _preloaded:
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said):
+                preload()
+            _preloaded[preload] = "; ".join(line.strip() for line in said.getvalue().splitlines() if line.strip())
+        return _preloaded[preload]
+
+
+_preloading = threading.Lock()
+#: Function that loads the libraries -> what it said.
+_preloaded: dict[Any, str] = {}

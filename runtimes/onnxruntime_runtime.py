@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import require
+from albert_export.errors import BundleError, DeviceError
+from albert_export.runtimes.cuda_failures import is_deadly
 from albert_export.runtimes.device_memory import checked_device_memory
 from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.input_checks import IntArray
@@ -20,7 +22,8 @@ from albert_export.runtimes.onnxruntime_sessions import (
     errors_of,
     failed_open,
     failed_run,
-    open_session,
+    open_on_cpu,
+    open_on_gpu,
 )
 from albert_export.runtimes.onnxruntime_tensorrt import open_with_tensorrt
 from albert_export.runtimes.processors import restricted_processors
@@ -91,6 +94,7 @@ class OnnxRuntime(Runtime):
         task: Task,
         config: AlbertConfig,
         file: str,
+        reason: str,
         threads: int | None,
         device_memory: int | None,
     ) -> None:
@@ -102,7 +106,7 @@ class OnnxRuntime(Runtime):
             outputs=ready.outputs,
             sizes=ready.sizes,
             device=ready.opened.device,
-            reason=ready.opened.reason,
+            reason=reason,
         )
         self.threads = threads
         self.provider: str = ready.opened.session.get_providers()[0]
@@ -194,30 +198,66 @@ class OnnxRuntime(Runtime):
             BundleError: ONNX Runtime cannot load the file, or it is no model of this task.
             InputError: ``device``, ``threads`` or ``device_memory`` is no value of its kind.
         """
-        kind, index = parse_device(device, ("cpu", "cuda") if through is None else ("cuda",))
+        kind, index = parse_device(device)
+        if through is not None and kind == "cpu":
+            raise DeviceError(
+                "TensorRT runs on NVIDIA GPUs alone",
+                received="device=cpu",
+                fix="name onnxruntime alone, or leave device out",
+            )
         threads = checked_threads(threads) or restricted_processors()
         limit = checked_device_memory(device_memory)
         ort = require("onnxruntime", needed_for="running ONNX artifacts", extra="onnxruntime")
 
-        def load() -> _Ready:
-            if through is None:
-                opened = open_session(
-                    ort, path, kind=kind, index=index, threads=threads, device_memory=limit, captures=captures
-                )
-            else:
-                opened = open_with_tensorrt(
-                    ort, path, index=index, threads=threads, precision=precision, device_memory=limit
-                )
-            _log.info("%s runs on %s: %s", path.name, opened.device, opened.reason)
-            try:
-                return get_ready(opened, ort, task, config, path.name)
-            except errors_of(ort) as error:  # the fixed places of inputs and outputs take memory
-                raise failed_open(detail_of(error), device=opened.device, file=path.name) from error
+        def ready(opened: Opened) -> _Ready:
+            return get_ready(opened, ort, task, config, path.name)
 
-        options = (kind, index, threads, limit, through, captures)
-        # On a CPU each runtime has threads of its own.
-        lease = lease_session(options, None if kind == "cpu" or cuda_missing(ort) else shared_as, load)
-        return cls(lease, ort, task=task, config=config, file=path.name, threads=threads, device_memory=limit)
+        def on_cpu() -> Lease[_Ready]:
+            # Of its own: on a CPU each runtime has threads of its own.
+            return Lease(ready(open_on_cpu(ort, path, threads=threads)), lambda: None)
+
+        def on_gpu(captured: bool) -> Opened:
+            given: dict[str, Any] = {"index": index, "threads": threads, "device_memory": limit}
+            if through is None:
+                return open_on_gpu(ort, path, **given, captures=captured)
+            return open_with_tensorrt(ort, path, **given, precision=precision, content=shared_as)
+
+        captures = captures and through is None
+        reason = "asked for"
+        if kind == "cpu":
+            lease = on_cpu()
+        else:
+            try:
+                # Whether the GPU was asked for or found makes no other session of it.
+                lease = lease_session(
+                    (task.name, precision, index, threads, limit, through, captures),
+                    shared_as,
+                    lambda: open_ready(on_gpu, ready, captures=captures, errors=errors_of(ort), file=path.name),
+                )
+                if through is not None:
+                    reason = "asked for, through TensorRT"
+                elif kind == "auto":
+                    reason = "the CUDA provider works"
+            except DeviceError as error:
+                if kind == "cuda" or through is not None:
+                    raise
+                reason = "this onnxruntime has no CUDA provider"
+                if cuda_missing(ort) is None:
+                    reason = f"the CUDA provider does not work: {error.received}"
+                    _log.warning("running on the CPU: %s", reason)
+                lease = on_cpu()
+        runtime = cls(
+            lease,
+            ort,
+            task=task,
+            config=config,
+            file=path.name,
+            reason=reason,
+            threads=threads,
+            device_memory=limit,
+        )
+        _log.info("%s runs on %s: %s", path.name, runtime.device, reason)
+        return runtime
 
     def _execute(self, inputs: dict[str, IntArray]) -> dict[str, Array]:
         runs = self._runs  # close() in another thread takes the attribute away, and not this reference
@@ -267,6 +307,44 @@ def lease_session(
     if shared_as is None:
         return Lease(load(), lambda: None)
     return _sessions.acquire((options, shared_as), load)
+
+
+def open_ready(
+    open_one: Callable[[bool], Opened],
+    ready: Callable[[Opened], _Ready],
+    *,
+    captures: bool,
+    errors: tuple[type[Exception], ...],
+    file: str,
+) -> _Ready:
+    """Open a session on a GPU and make it ready; where its runs cannot be captured, one that runs without.
+
+    Args:
+        open_one: Makes a session; told whether its runs are to be captured as a CUDA graph.
+        ready: :func:`get_ready` of it.
+        captures: Whether a graph is to be captured.
+        errors: What ONNX Runtime raises.
+        file: Name of the artifact's file.
+
+    Raises:
+        DeviceError: The device is not there, has not the memory, or is gone.
+        BundleError: The file cannot be loaded, or is no model of the task.
+    """
+    if captures:
+        refusals: tuple[type[Exception], ...] = (BundleError, *errors)
+        try:
+            return ready(open_one(True))
+        except refusals as error:
+            detail = str(error.received) if isinstance(error, BundleError) else detail_of(error)
+            if is_deadly(detail):
+                raise failed_open(detail, device="cuda", file=file) from error
+            _log.info("%s runs without a CUDA graph: %s", file, detail)
+        # Here nothing refers to the session that failed: its memory is free for the other.
+    opened = open_one(False)
+    try:
+        return ready(opened)
+    except errors as error:
+        raise failed_open(detail_of(error), device=opened.device, file=file) from error
 
 
 def get_ready(opened: Opened, ort: Any, task: Task, config: AlbertConfig, file: str) -> _Ready:

@@ -34,14 +34,12 @@ class Opened:
         session: ONNX Runtime's.
         kind: ``cpu`` or ``cuda``, where it runs.
         index: Number of the device.
-        reason: Why there.
         captured: Whether its runs are captured as a CUDA graph.
     """
 
     session: Any
     kind: str
     index: int
-    reason: str
     captured: bool = False
 
     @property
@@ -50,68 +48,54 @@ class Opened:
         return f"{self.kind}:{self.index}" if self.index else self.kind
 
 
-def open_session(
+def open_on_cpu(ort: Any, path: Path, *, threads: int | None) -> Opened:
+    """Make a session on the CPU.
+
+    Args:
+        ort: The module ``onnxruntime``.
+        path: The ``.onnx`` file.
+        threads: See :func:`session_options`.
+
+    Raises:
+        BundleError: ONNX Runtime cannot load the file.
+    """
+    return Opened(make_session(ort, path, providers_for("cpu", 0), threads), "cpu", 0)
+
+
+def open_on_gpu(
     ort: Any,
     path: Path,
     *,
-    kind: str,
     index: int,
     threads: int | None,
     device_memory: int | None = None,
     captures: bool = False,
 ) -> Opened:
-    """Make a session on the CPU, or with the CUDA provider.
+    """Make a session with the CUDA provider.
 
     Args:
         ort: The module ``onnxruntime``.
         path: The ``.onnx`` file.
-        kind: ``auto``, ``cpu`` or ``cuda``; ``auto`` takes the CPU where no session can be made on a GPU.
         index: Number of the GPU.
         threads: See :func:`session_options`.
         device_memory: See :func:`albert_export.runtimes.onnxruntime_devices.providers_for`.
-        captures: Whether a CUDA graph is to be captured, on a GPU. Where the session cannot, it runs without.
+        captures: Whether its runs are to be captured as a CUDA graph.
 
     Raises:
-        DeviceError: The device was named and is not there.
-        BundleError: ONNX Runtime cannot load the file.
+        DeviceError: This build has no such provider, it does not start, or the GPU has not the memory.
+        BundleError: ONNX Runtime cannot load the file, or cannot capture its runs: for a node that only the CPU
+            computes, say, which depends on the release.
     """
-    if kind == "cpu":
-        return Opened(make_session(ort, path, providers_for("cpu", 0), threads), "cpu", 0, "asked for")
     missing = cuda_missing(ort)
     if missing is not None:
-        if kind == "cuda":
-            raise missing
-        reason = "this onnxruntime has no CUDA provider"
-        return Opened(make_session(ort, path, providers_for("cpu", 0), threads), "cpu", 0, reason)
+        raise missing
     said = preload_cuda(ort)
+    providers = providers_for("cuda", index, device_memory=device_memory, captures=captures)
     try:
-        session, captured = _on_gpu(ort, path, index, threads, device_memory, captures)
-        reason = "asked for" if kind == "cuda" else "the CUDA provider works"
-        return Opened(session, "cuda", index, reason, captured)
+        return Opened(make_session(ort, path, providers, threads), "cuda", index, captures)
     except DeviceError as error:
         detail = error.received if isinstance(error.received, str) and error.received else said
-        failure = error if lacks_memory(detail) else cuda_failed(index, detail)
-        if kind == "cuda":
-            raise failure from error
-    _log.warning("running on the CPU, since the CUDA provider of this onnxruntime does not work: %s", failure.received)
-    reason = f"the CUDA provider does not work: {failure.received}"
-    return Opened(make_session(ort, path, providers_for("cpu", 0), threads), "cpu", 0, reason)
-
-
-def _on_gpu(
-    ort: Any, path: Path, index: int, threads: int | None, device_memory: int | None, captures: bool
-) -> tuple[Any, bool]:
-    """Return a session on the GPU, and whether it captures its runs."""
-    for captured in (True, False) if captures else (False,):
-        providers = providers_for("cuda", index, device_memory=device_memory, captures=captured)
-        try:
-            return make_session(ort, path, providers, threads), captured
-        except BundleError as error:
-            if not captured:
-                raise
-            # A node that only the CPU computes, say: it depends on the release which they are.
-            _log.info("%s runs without a CUDA graph: %s", path.name, error.received)
-    raise AssertionError("the last of the ways returns or raises")
+        raise (error if lacks_memory(detail) else cuda_failed(index, detail)) from error
 
 
 def make_session(ort: Any, path: Path, providers: Sequence[Provider], threads: int | None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import logging
 import os
@@ -31,11 +32,13 @@ def open_with_tensorrt(
     index: int,
     threads: int | None,
     precision: str,
+    content: tuple[str, ...] | None = None,
     device_memory: int | None = None,
 ) -> Opened:
     """Make a session with TensorRT's provider; what TensorRT leaves is run by the CUDA provider.
 
-    An engine is built for each range of shapes that runs ask for, which takes minutes, and kept in the cache.
+    An engine is built for each range of shapes that runs ask for, which takes minutes. Engines of one content are kept
+    in a directory of their own.
 
     Args:
         ort: The module ``onnxruntime``.
@@ -43,6 +46,7 @@ def open_with_tensorrt(
         index: Number of the GPU.
         threads: See :func:`albert_export.runtimes.onnxruntime_sessions.session_options`.
         precision: Of the artifact.
+        content: Hashes of its files; without them no engine is kept.
         device_memory: See :func:`albert_export.runtimes.onnxruntime_devices.tensorrt_providers`.
 
     Raises:
@@ -52,14 +56,16 @@ def open_with_tensorrt(
     missing = cuda_missing(ort, TENSORRT)
     if missing is not None:
         raise missing
-    if precision == "fp32" and not without_tf32(os.environ):
+    rounds = precision == "fp32" and not without_tf32(os.environ)
+    if rounds:
         _log.warning("NVIDIA_TF32_OVERRIDE lets TensorRT round factors to TF32: fp32 is then no float32")
     preload_cuda(ort)
     version = tensorrt_version()
     providers = tensorrt_providers(
         index,
         precision=precision,
-        cache=_cache(),
+        engines=None if content is None else _kept_in("engines", engines_name(content, rounds=rounds)),
+        timings=_kept_in("timings"),
         device_memory=device_memory,
         typed_by_options=version is not None and int(version.partition(".")[0]) < 11,
     )
@@ -70,7 +76,7 @@ def open_with_tensorrt(
         if lacks_memory(detail):
             raise
         raise cuda_failed(index, detail, needs="the CUDA, cuDNN and TensorRT libraries") from error
-    return Opened(session, "cuda", index, "asked for, through TensorRT")
+    return Opened(session, "cuda", index)
 
 
 def tensorrt_version() -> str | None:
@@ -84,10 +90,20 @@ def tensorrt_version() -> str | None:
         return None
 
 
-def _cache() -> str | None:
-    """Return the directory that engines are kept in, or None where nothing can be kept."""
+def engines_name(content: tuple[str, ...], *, rounds: bool) -> str:
+    """Return the name of the directory for the engines of one content.
+
+    Args:
+        content: Hashes of the artifact's files.
+        rounds: Whether they are built to round float32 factors to TF32.
+    """
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:32] + ("-tf32" if rounds else "")
+
+
+def _kept_in(*names: str) -> str | None:
+    """Return a directory in the package's cache, or None where nothing can be kept."""
     try:
-        directory = cache_directory() / "tensorrt"
+        directory = cache_directory().joinpath("onnxruntime-tensorrt", *names)
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _log.info("engines are not kept: %s", error)

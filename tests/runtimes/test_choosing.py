@@ -123,7 +123,7 @@ def test_what_a_runtime_runs_through_is_told_by_name(exported: Exported) -> None
         parse_runtime("onnxruntime:bf16")
     with pytest.raises(DeviceError, match=r"with the TensorRT execution provider; received onnxruntime.*\[gpu\]"):
         load(exported("qa"), runtime="onnxruntime:tensorrt")
-    with pytest.raises(DeviceError, match="artifacts of this target run on cuda; received cpu"):
+    with pytest.raises(DeviceError, match="NVIDIA GPUs alone; received device=cpu"):
         load(exported("qa"), runtime="onnxruntime:tensorrt", device="cpu")
 
 

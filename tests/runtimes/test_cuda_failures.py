@@ -45,7 +45,7 @@ NO_GPU = (
         ("Error Code 1: Cuda Runtime (an illegal memory access was encountered)", "must not fail", "process again"),
         ("CUDA error: an illegal memory access was encountered", "must not fail", "process again"),
         (
-            "INTERNAL: CUDA error: Failed call to cuEventSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access",
+            "INTERNAL: CUDA error: Failed call to cuEventRecord: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal",
             "must not fail",
             "process again",
         ),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from albert_export.config import AlbertConfig
 from albert_export.errors import AlbertExportError, BundleError, DeviceError, InputError, MissingDependencyError
 from albert_export.runtimes import onnxruntime_devices, onnxruntime_runtime
 from albert_export.runtimes.onnxruntime_runtime import OnnxRuntime
-from albert_export.runtimes.onnxruntime_sessions import open_session
 from albert_export.tasks import get_task
 from tests.runtimes.models import broken_model, echo_model, repeat_model
 
@@ -89,10 +88,12 @@ def test_fixed_sizes_come_from_the_model(tmp_path: Path) -> None:
 
 
 def test_closing(runtime: OnnxRuntime) -> None:
+    session = weakref.ref(runtime._session)
     with runtime as opened:
         assert opened is runtime
         assert not runtime.closed
     assert runtime.closed
+    assert session() is None, "what it held is free, though the runtime is still there"
     runtime.close()
     with pytest.raises(AlbertExportError, match="closed"):
         runtime.run(input_ids=IDS)
@@ -244,50 +245,7 @@ def test_missing_onnxruntime_names_the_extra(tmp_path: Path, monkeypatch: pytest
         open_file(tmp_path / "model.onnx")
 
 
-# A machine with CUDA is played by a module that stands in for onnxruntime: what is tested is the choice of device.
-
-
-class PretendSession:
-    def __init__(self, real: Any, providers: list[str]) -> None:
-        self._real, self._providers = real, providers
-
-    def get_providers(self) -> list[str]:
-        return self._providers
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-
-@pytest.fixture
-def cuda(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Play a build with the CUDA provider; ``starts`` is what happens when a session is made on it."""
-    state: dict[str, Any] = {"starts": "yes", "asked": [], "preloads": 0}
-    real_session = onnxruntime.InferenceSession
-
-    def session(path: str, options: Any, *, providers: Any, enable_fallback: int) -> Any:
-        assert enable_fallback == 0
-        state["asked"].append(providers)
-        real = real_session(path, options, providers=["CPUExecutionProvider"])
-        if providers[0][0] != "CUDAExecutionProvider":
-            return real
-        if state.get("refuses graphs") and "enable_cuda_graph" in providers[0][1]:
-            raise RuntimeError("This session cannot use the graph capture feature: CUDAExecutionProvider lacks nodes")
-        os.write(2, state.get("prints", "").encode())
-        if state["starts"] == "raises":
-            raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected ; GPU=0")
-        names = ["CPUExecutionProvider"] if state["starts"] == "falls back" else [name for name, _ in providers]
-        return PretendSession(real, names)
-
-    def preload() -> None:
-        state["preloads"] += 1
-        print("Failed to load libcublasLt.so.12")
-
-    monkeypatch.setattr(
-        onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    )
-    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
-    monkeypatch.setattr(onnxruntime, "preload_dlls", preload, raising=False)
-    return state
+# A machine with CUDA is played by the fixture `cuda`: what is tested is the choice of device.
 
 
 def test_auto_takes_cuda_when_it_works(tmp_path: Path, cuda: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
@@ -309,12 +267,72 @@ def test_a_limit_on_the_memory_reaches_the_provider(tmp_path: Path, cuda: dict[s
 
 
 @pytest.mark.parametrize("refuses", [False, True])
-def test_a_graph_is_captured_where_the_session_can(tmp_path: Path, cuda: dict[str, Any], refuses: bool) -> None:
+def test_where_no_graph_can_be_captured_another_session_runs_without(
+    tmp_path: Path, cuda: dict[str, Any], refuses: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Either the session refuses, or its first run fails: here for want of a GPU to put its inputs on.
     cuda["refuses graphs"] = refuses
     model = echo_model(tmp_path / "model.onnx", axes=(2, 3))
-    opened = open_session(onnxruntime, model, kind="cuda", index=0, threads=1, captures=True)
+    with caplog.at_level(logging.INFO, "albert_export"):
+        runtime = open_file(model, device="cuda", captures=True)
     asked = [providers[0][1].get("enable_cuda_graph") for providers in cuda["asked"]]
-    assert (opened.captured, asked) == ((False, ["1", None]) if refuses else (True, ["1"]))
+    assert asked == ["1", None] and not runtime.cuda_graph
+    assert cuda["alive"] == [0, 0], "the session that failed is gone before the other takes memory"
+    assert "model.onnx runs without a CUDA graph: " in caplog.text
+
+
+def test_a_gpu_that_is_gone_after_the_capture_is_told(
+    tmp_path: Path, cuda: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA failure 700: an illegal memory access was encountered")
+
+    monkeypatch.setattr(onnxruntime_runtime, "CapturedRuns", fail)
+    with pytest.raises(DeviceError, match=r"a program on the GPU must not fail.*start the process again"):
+        open_file(echo_model(tmp_path / "model.onnx", axes=(2, 3)), device="cuda", captures=True)
+    assert len(cuda["asked"]) == 1
+
+
+def test_found_or_asked_for_it_is_one_session_until_the_last_is_closed(tmp_path: Path, cuda: dict[str, Any]) -> None:
+    model = echo_model(tmp_path / "model.onnx")
+    found, asked = (open_file(model, device=device, shared_as=("a",)) for device in ("auto", "cuda"))
+    other = open_file(model, device="cuda", shared_as=("b",))
+    limited = open_file(model, device="cuda", shared_as=("a",), device_memory="1G")
+    assert found._session is asked._session and len({id(each._session) for each in (asked, other, limited)}) == 3
+    assert (found.reason, asked.reason) == ("the CUDA provider works", "asked for")
+    session = weakref.ref(found._session)
+    found.close()
+    assert session() is asked._session
+    for runtime in (asked, other, limited):
+        runtime.close()
+    assert session() is None, "closed, and its memory is free, though found and asked are still there"
+    assert len(onnxruntime_runtime._sessions) == 0
+
+
+def test_on_the_cpu_each_runtime_has_a_session_of_its_own(tmp_path: Path, cuda: dict[str, Any]) -> None:
+    cuda["starts"] = "falls back"
+    model = echo_model(tmp_path / "model.onnx")
+    for device in ("auto", "cpu"):
+        first, second = (open_file(model, device=device, shared_as=("a",)) for _ in range(2))
+        assert (first.device, second.device) == ("cpu", "cpu")
+        assert first._session is not second._session
+        session = weakref.ref(first._session)
+        first.close()
+        assert session() is None
+        np.testing.assert_array_equal(second.run(input_ids=IDS)["start_logits"], IDS)
+    with pytest.raises(DeviceError):  # what auto fell back to is nothing for who asks for the GPU
+        open_file(model, device="cuda", shared_as=("a",))
+
+
+def test_the_libraries_are_loaded_once_however_many_threads_open(
+    tmp_path: Path, cuda: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = echo_model(tmp_path / "model.onnx")
+    stdout = sys.stdout
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: open_file(model), range(8)))
+    assert cuda["preloads"] == 1 and sys.stdout is stdout
+    assert capfd.readouterr().out == ""
 
 
 def test_what_onnxruntime_prints_becomes_the_reason(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 
-from albert_export.runtimes import onnxruntime_runtime
 from albert_export.runtimes.onnxruntime_binding import BoundRuns, CapturedRuns, DirectRuns, Runs
 from albert_export.runtimes.onnxruntime_runtime import get_ready
 from albert_export.runtimes.onnxruntime_sessions import Opened
 from tests.runtimes.models import echo_model
-from tests.runtimes.test_onnxruntime import CONFIG, QA, open_file
+from tests.runtimes.test_onnxruntime import CONFIG, QA
 
 SIZES = (2, 3)
 
@@ -71,25 +74,58 @@ def test_threads_do_not_mix_their_runs(tmp_path: Path, kind: str) -> None:
 def test_the_way_follows_from_where_it_runs(tmp_path: Path, kind: str, captured: bool, way: type[Runs]) -> None:
     model = echo_model(tmp_path / "model.onnx", axes=SIZES)
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    found = get_ready(Opened(session, kind, 0, "", captured), onnxruntime, QA, CONFIG, "model.onnx")
+    found = get_ready(Opened(session, kind, 0, captured), onnxruntime, QA, CONFIG, "model.onnx")
     assert type(found.runs) is way
     assert found.sizes == {"batch": 2, "sequence": 3}
 
 
-def test_two_runtimes_of_one_content_have_one_session_until_the_last_is_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # As a build for GPUs that finds none: the session is made on the CPU, and shared as one on a GPU is.
-    monkeypatch.setattr(onnxruntime_runtime, "cuda_missing", lambda _: None)
-    model = echo_model(tmp_path / "model.onnx")
-    first, second = (open_file(model, shared_as=("a",)) for _ in range(2))
-    other = open_file(model, shared_as=("b",))
-    assert first._session is second._session is not other._session
-    first.close()
-    ids = np.array([[1, 2]])
-    np.testing.assert_array_equal(second.run(input_ids=ids)["start_logits"], ids)
-    second.close()
-    other.close()
-    assert len(onnxruntime_runtime._sessions) == 0
-    with open_file(model, device="cpu", shared_as=("a",)) as alone:
-        assert len(onnxruntime_runtime._sessions) == 0 and alone.device == "cpu"
+class Watched:
+    """A session that notes which threads run it, and may fail."""
+
+    def __init__(self, real: Any, fails: bool = False) -> None:
+        self._real, self._fails = real, fails
+        self.threads: list[int] = []
+
+    def run_with_iobinding(self, binding: Any) -> None:
+        self.threads.append(threading.get_ident())
+        if self._fails:
+            raise RuntimeError("CUDA failure 900: operation not permitted when stream is capturing")
+        self._real.run_with_iobinding(binding)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def watched(path: Path, *, fails: bool = False) -> tuple[Watched, Callable[[], CapturedRuns]]:
+    model = echo_model(path / "model.onnx", axes=SIZES)
+    session = Watched(onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"]), fails)
+    shapes = {spec.name: SIZES for spec in (*QA.inputs, *QA.outputs)}
+    return session, lambda: CapturedRuns(session, onnxruntime, QA.inputs, QA.outputs, shapes, "cpu", 0)
+
+
+def test_captured_runs_are_those_of_one_thread_from_the_capture_on(tmp_path: Path) -> None:
+    # ONNX Runtime captures a graph of its own for each thread that runs a session.
+    session, make = watched(tmp_path)
+    runs = make()
+    assert len(session.threads) == 1, "the capture is at opening"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda seed: runs(feed(seed)), range(16)))
+    assert len(session.threads) == 17 and len(set(session.threads)) == 1
+    assert session.threads[0] != threading.get_ident()
+
+
+def test_a_capture_that_fails_is_told_at_opening(tmp_path: Path) -> None:
+    _, make = watched(tmp_path, fails=True)
+    with pytest.raises(RuntimeError, match="stream is capturing"):
+        make()
+
+
+def test_captured_runs_that_nobody_has_hold_no_session_and_no_thread(tmp_path: Path) -> None:
+    session, make = watched(tmp_path)
+    runs = make()
+    runs(feed(1))
+    (thread,) = runs._thread._threads
+    gone = weakref.ref(session)
+    del session, make, runs
+    thread.join(10)
+    assert not thread.is_alive() and gone() is None

@@ -27,23 +27,24 @@ def test_a_limit_and_a_graph_are_asked_for_by_name() -> None:
 
 
 def test_tensorrt_leaves_the_rest_to_cuda_and_the_cpu() -> None:
-    providers = tensorrt_providers(0, precision="fp16", cache="/c", device_memory=2**31)
+    providers = tensorrt_providers(0, precision="fp16", engines="/e", timings="/t", device_memory=2**31)
     assert [name for name, _ in providers] == [
         "TensorrtExecutionProvider",
         "CUDAExecutionProvider",
         "CPUExecutionProvider",
     ]
     options = providers[0][1]
-    assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == "/c"
+    assert (options["trt_engine_cache_enable"], options["trt_engine_cache_path"]) == ("1", "/e")
+    assert (options["trt_timing_cache_enable"], options["trt_timing_cache_path"]) == ("1", "/t")
     assert options["trt_max_workspace_size"] == providers[1][1]["gpu_mem_limit"] == str(2**31)
     assert not [name for name in options if name.startswith("trt_fp16")], "TensorRT 11 has no such option"
 
 
 @pytest.mark.parametrize(("precision", "option"), [("fp16", "trt_fp16_enable"), ("bf16", "trt_bf16_enable")])
 def test_tensorrt_before_11_is_told_that_it_may_compute_in_halves(precision: str, option: str) -> None:
-    told = tensorrt_providers(0, precision=precision, cache=None, typed_by_options=True)[0][1]
+    told = tensorrt_providers(0, precision=precision, timings="/t", typed_by_options=True)[0][1]
     assert told[option] == "1" and "trt_engine_cache_enable" not in told
-    assert "trt_fp16_enable" not in tensorrt_providers(0, precision="fp32", cache=None, typed_by_options=True)[0][1]
+    assert "trt_fp16_enable" not in tensorrt_providers(0, precision="fp32", typed_by_options=True)[0][1]
 
 
 @pytest.mark.parametrize(
