@@ -20,7 +20,7 @@ from albert_export.runtimes.cuda_failures import lacks_memory, read_failure
 from albert_export.runtimes.device_memory import checked_device_memory
 from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.input_checks import IntArray
-from albert_export.runtimes.jax_memory import settle_memory
+from albert_export.runtimes.jax_memory import check_memory, settle_memory
 from albert_export.runtimes.jax_programs import keep_programs, without_broken_programs
 from albert_export.runtimes.protocol import Array, Runtime, checked_threads
 from albert_export.runtimes.shared_loads import Lease
@@ -166,7 +166,8 @@ class StableHloRuntime(Runtime):
             threads: See :meth:`open`.
             buckets: See :meth:`open`.
             device_memory: The most bytes of a GPU that JAX takes in this process, or a number with K, M or G after it;
-                it must then not have been used before. None lets it take what it needs.
+                it must then not have been used before, but with the same limit. None lets it take what it needs. It is
+                no matter on other devices.
             shared_as: Hash of the weights' file: they are shared with all that have the same on the device; None for
                 weights of its own.
 
@@ -189,25 +190,32 @@ class StableHloRuntime(Runtime):
         # jax.export reads with it, and jax does not bring it.
         require("flatbuffers", needed_for=_NEEDED_FOR, extra="jax")
         exported = _load(jax, path)
-        settle_memory(jax, os.environ, limit, index)
+        settle_memory(jax, os.environ, limit, kind, index)
         look_for_devices(jax)
         place, name, reason = _device(jax, kind, index, exported.platforms, path.name)
+        if name.startswith("cuda"):
+            check_memory(limit)
         cache = keep_programs(jax)
         tensors = lease_weights(jax, exported, weights, file=path.name, place=place, shared_as=shared_as)
+        try:
+            runtime = cls(
+                exported,
+                tensors,
+                jax,
+                task=task,
+                config=config,
+                file=path.name,
+                place=place,
+                device=name,
+                reason=reason,
+                buckets=buckets,
+                cache=cache,
+            )
+        except BaseException:
+            tensors.release()
+            raise
         _log.info("%s runs on %s: %s", path.name, name, reason)
-        return cls(
-            exported,
-            tensors,
-            jax,
-            task=task,
-            config=config,
-            file=path.name,
-            place=place,
-            device=name,
-            reason=reason,
-            buckets=buckets,
-            cache=cache,
-        )
+        return runtime
 
     @property
     def weights(self) -> Mapping[str, Any]:
@@ -339,7 +347,7 @@ def _device(jax: Any, kind: str, index: int, lowered: tuple[str, ...], file: str
             raise DeviceError(
                 f"device {kind} needs {_TITLES[kind]} that JAX sees",
                 received=_told(error),
-                fix=_FIXES.get(kind, "leave device out"),
+                fix=_fix(kind, str(error)),
             ) from error
         if index >= len(found):
             raise DeviceError(
@@ -360,6 +368,12 @@ _FIXES = {
     "cuda": "check nvidia-smi; pip install 'jax[cuda13]' brings the libraries",
     "tpu": f"{install_command('tpu')} on a machine with a TPU",
 }
+
+
+def _fix(kind: str, said: str) -> str:
+    """Return what brings a device that JAX does not see."""
+    failure = read_failure(said) if kind == "cuda" else None
+    return _FIXES.get(kind, "leave device out") if failure is None else failure.fix
 
 
 def _declared(avals: Mapping[str, Any]) -> dict[str, Declared]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from albert_export.errors import BundleError, CheckpointError, DeviceError
-from albert_export.runtimes.cuda_failures import lacks_memory
+from albert_export.runtimes.cuda_failures import lacks_memory, read_failure
 from albert_export.runtimes.shared_loads import Lease, SharedLoads
 from albert_export.runtimes.signatures import not_loadable
 
@@ -29,7 +29,7 @@ def lease_weights(
 
     Raises:
         BundleError: The weights are not those that the function takes.
-        DeviceError: The device has not the memory.
+        DeviceError: The device has not the memory, or takes nothing any more.
     """
     (_, wanted), _ = jax.tree_util.tree_unflatten(exported.in_tree, exported.in_avals)
 
@@ -37,12 +37,18 @@ def lease_weights(
         try:
             return _put(jax, wanted, path, file, place)
         except jax.errors.JaxRuntimeError as error:
-            if not lacks_memory(str(error)):
-                raise
+            said = str(error)
+            received = (said.splitlines() or [type(error).__name__])[0][:300]
+            if lacks_memory(said):
+                raise DeviceError(
+                    f"{place.platform} must have the memory for the weights of {file}",
+                    received=received,
+                    fix="free memory of other processes, or export in a lower precision",
+                ) from error
+            failure = read_failure(said)
+            fix = "start the process again" if failure is None else failure.fix
             raise DeviceError(
-                f"{place.platform} must have the memory for the weights of {file}",
-                received=str(error).splitlines()[0][:300],
-                fix="free memory of other processes, or export in a lower precision",
+                f"{place.platform} must take the weights of {file}", received=received, fix=fix
             ) from error
 
     if shared_as is None:

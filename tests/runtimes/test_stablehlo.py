@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -362,7 +363,46 @@ def test_runtimes_of_one_content_have_their_weights_once(bundle: Bundle) -> None
         assert isinstance(third, StableHloRuntime) and third.weights[name] is not held
 
 
+def test_an_artifact_that_cannot_be_opened_leaves_no_weights_behind(bundle: Bundle) -> None:
+    for buckets in ([0], [10**6], ["x"]):
+        with pytest.raises(InputError):
+            load(bundle, device="cpu", buckets=buckets)  # type: ignore[arg-type]
+        assert len(stablehlo_weights._there) == 0
+
+
+def test_a_closed_runtime_holds_no_weights(bundle: Bundle) -> None:
+    with load(bundle, device="cpu") as runtime:
+        assert isinstance(runtime, StableHloRuntime)
+        held = weakref.ref(next(iter(runtime.weights.values())))
+        assert held() is not None
+    assert held() is None, "the memory is free, though the runtime is still there"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate", "must have the memory for the weights"),
+        ("INTERNAL: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered", "start the process again"),
+        ("INTERNAL: something broke", "must take the weights"),
+    ],
+)
+def test_a_device_that_takes_no_weights(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, said: str, told: str) -> None:
+    def fail(*_: object) -> None:
+        raise jax.errors.JaxRuntimeError(said)
+
+    monkeypatch.setattr(jax, "device_put", fail)
+    with pytest.raises(DeviceError, match=told) as caught:
+        load(bundle, device="cpu")
+    assert "\n" not in str(caught.value)
+    assert len(stablehlo_weights._there) == 0
+
+
+def test_a_limit_on_device_memory_is_no_matter_on_the_cpu(bundle: Bundle) -> None:
+    with load(bundle, device="cpu", device_memory="1G") as runtime:
+        assert runtime.run(input_ids=IDS)["start_logits"].shape == (2, 4)
+
+
 def test_a_limit_on_device_memory_comes_too_late_for_a_process_in_which_jax_runs(bundle: Bundle) -> None:
     jax.devices()
     with pytest.raises(InputError, match=r"when a process first uses it.*open this artifact first"):
-        load(bundle, device="cpu", device_memory="1G")
+        load(bundle, device="cuda", device_memory="1G")
