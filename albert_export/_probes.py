@@ -41,8 +41,11 @@ def _onnxruntime(ort: Any) -> dict[str, Any]:
     if hasattr(ort, "preload_dlls"):
         with contextlib.redirect_stdout(io.StringIO()):
             ort.preload_dlls()
-    if _opens_on_cuda(ort):
+    refused = _refused_on_cuda(ort)
+    if refused is None:
         found["devices"].append("cuda")
+    elif refused:
+        found["refused"] = refused
     with contextlib.suppress(ImportError, OSError):  # in an environment of pip it holds the libraries of TensorRT
         importlib.import_module("tensorrt")
     folder = Path(ort.__file__).parent / "capi"
@@ -59,10 +62,18 @@ def _onnxruntime(ort: Any) -> dict[str, Any]:
     }
 
 
-def _opens_on_cuda(ort: Any) -> bool:
-    """A build that lists the provider still falls back to the CPU where the driver or a CUDA library is missing."""
-    session = ort.InferenceSession(IDENTITY_MODEL, providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
-    return "CUDAExecutionProvider" in session.get_providers()
+def _refused_on_cuda(ort: Any) -> str | None:
+    """Return why no session opens on a GPU, in one line; empty where it is not said, None where one opens.
+
+    A build that lists the provider falls back to the CPU, without an error, where a library of CUDA's is missing.
+    """
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    try:
+        # The fallback of the Python class prints, and hides what was raised.
+        session = ort.InferenceSession(IDENTITY_MODEL, providers=providers, enable_fallback=0)
+    except Exception as error:  # noqa: BLE001  its classes have no common base, and the package works without a GPU
+        return " ".join(str(error).split())[:600] or type(error).__name__
+    return None if "CUDAExecutionProvider" in session.get_providers() else ""
 
 
 def lacking_library(path: Path) -> str | None:

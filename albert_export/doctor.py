@@ -23,10 +23,10 @@ from albert_export._machine import Machine, describe_machine
 from albert_export._nvidia import ask_driver
 from albert_export._version import __version__
 from albert_export.errors import DISTRIBUTION, install_command
-from albert_export.nvidia_parts import Found, Part, nvidia_parts
+from albert_export.nvidia_parts import Found, Part, nvidia_parts, why_no_session
 from albert_export.runtime_table import RUNTIMES, get_runtime
-from albert_export.runtimes.advice import MEASURED, Advice, advise
-from albert_export.targets import TARGETS, Target, get_target
+from albert_export.runtimes.advice import Advice, advise
+from albert_export.targets import TARGETS, Target
 
 Verb = Literal["export", "run", "prove", "compile"]
 
@@ -188,9 +188,9 @@ def _nvidia_parts(packages: Iterable[Package], installed: Callable[[str], str | 
     by_name = {package.name: package for package in packages}
 
     def find(name: str) -> Found:
-        names = (*BUILDS.get(name, (name,)), *(f"{name}-{build}" for build in _CUDA_BUILDS))
+        names = _builds_of(name)
         package = next((by_name[build] for build in names if build in by_name), None)
-        if package is not None:
+        if package is not None and package.installed is not None:
             return Found(package.name, package.installed, package.facts, package.error)
         distribution = next((build for build in names if installed(build) is not None), None)
         if distribution is None:
@@ -252,7 +252,7 @@ def _examine_package(requirement: str, installed: Callable[[str], str | None]) -
     name, minimum = _parse(requirement)
     distribution, version = name, installed(name)
     if version is None:
-        for build in BUILDS.get(name, ()):
+        for build in _builds_of(name):
             if installed(build) is not None:
                 distribution, version = build, installed(build)
                 break
@@ -262,6 +262,11 @@ def _examine_package(requirement: str, installed: Callable[[str], str | None]) -
         return Package(distribution, requirement, version, "too old", {})
     facts, error = probe(_module_name(name))
     return Package(distribution, requirement, version, "broken" if error else "ok", facts, error)
+
+
+def _builds_of(name: str) -> tuple[str, ...]:
+    """Return the names of all distributions that bring a package, that of the package first."""
+    return (*BUILDS.get(name, (name,)), *(f"{name}-{build}" for build in _CUDA_BUILDS))
 
 
 def _parse(requirement: str) -> tuple[str, str]:
@@ -378,53 +383,10 @@ def _hints(machine: Machine, packages: Iterable[Package]) -> Iterable[Problem]:
         if "CUDAExecutionProvider" in providers and "cuda" not in package.facts.get("devices", ()):
             yield Problem(
                 f"{machine.gpus[0]} is there, and {package.name} {package.installed} cannot open a session on it",
-                "pip install 'onnxruntime-gpu[cuda,cudnn]' brings the CUDA libraries",
+                why_no_session(package.facts)[1],
             )
         elif "CUDAExecutionProvider" not in providers:
             yield Problem(
                 f"{machine.gpus[0]} is there, and {package.name} {package.installed} runs on the CPU alone",
                 f"pip uninstall --yes {package.name} && {install_command('gpu')}",
             )
-
-
-def _told(advice: Advice, abilities: Sequence[Ability]) -> str:
-    """Return the line that says which runtime to take, and how to get it where it is not there."""
-    calibrated = " calibrated" if advice.calibrated else ""
-    own = get_target(advice.target).own_runtime.name
-    by = None if advice.runtime == own else advice.runtime
-    runs = next(each for each in abilities if (each.target, each.verb, each.runtime) == (advice.target, "run", by))
-    fix = "" if runs.able else f"; fix: {runs.fix}"
-    return f"best for {advice.target} {advice.precision}{calibrated}: {advice.runtime}; {advice.why}{fix}"
-
-
-def render(diagnosis: Diagnosis) -> str:
-    """Return the diagnosis as text for a person."""
-    machine = diagnosis.machine
-    features = ", ".join(f"{flag} ({what})" for flag, what in machine.features.items())
-    memory = f", {machine.memory_bytes / 2**30:.1f} GiB" if machine.memory_bytes else ""
-    lines = [
-        f"albert-export {diagnosis.tool}, {diagnosis.python}, {machine.system}",
-        f"{machine.cpu}, {machine.threads} threads{memory}{f'; {features}' if features else ''}",
-        "",
-    ]
-    for ability in diagnosis.abilities:
-        state = "yes" if ability.able else f"no: needs {', '.join(ability.needs)}; fix: {ability.fix}"
-        processors = f" for {', '.join(get_target(ability.target).compiled_for)}" if ability.verb == "compile" else ""
-        by = f" with {ability.runtime}" if ability.runtime else ""
-        lines.append(f"{ability.verb} {ability.target}{processors}{by}: {state}")
-    if diagnosis.fastest:
-        lines += ["", *(_told(advice, diagnosis.abilities) for advice in diagnosis.fastest)]
-        lines.append(f"({MEASURED}; albert-export bench DIR --runtimes all measures it here)")
-    lines += ["", *map(str, diagnosis.nvidia), ""]
-    for package in diagnosis.packages:
-        facts = ", ".join(
-            f"{name.replace('_', ' ')}: {', '.join(value) if isinstance(value, list) else value}"
-            for name, value in package.facts.items()
-            if name != "version"
-        )
-        state = "" if package.state == "ok" else f" ({package.state}; {package.requirement} is asked for)"
-        lines.append(f"{package.name} {package.installed or '-'}{state}{f'; {facts}' if facts else ''}")
-    lines += [""] if diagnosis.problems or diagnosis.hints else []
-    lines += [f"problem: {problem.what}; fix: {problem.fix}" for problem in diagnosis.problems]
-    lines += [f"hint: {hint.what}; fix: {hint.fix}" for hint in diagnosis.hints]
-    return "\n".join(lines)

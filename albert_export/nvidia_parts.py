@@ -12,6 +12,8 @@ from typing import Any
 
 from albert_export._nvidia import Driver
 from albert_export.errors import install_command
+from albert_export.runtimes.cuda_failures import BRING_CUDA, read_failure
+from albert_export.runtimes.onnxruntime_devices import told
 
 #: NVIDIA's own index has TensorRT's libraries.
 INSTALL_TENSORRT = "pip install tensorrt"
@@ -161,10 +163,22 @@ def _onnxruntime(driver: Driver, onnxruntime: Found) -> Part:
         return Part(name, True, f"{onnxruntime.told} opens sessions")
     if not driver.gpus:
         return Part(name, False, f"{onnxruntime.told} has the provider, and there is no GPU", _GIVE_GPU)
-    lacks = [library for library in onnxruntime.facts.get("lacks", ()) if not library.startswith("libnv")]
-    why = f" and lacks {', '.join(lacks)}" if lacks else ""
-    fix = "pip install 'onnxruntime-gpu[cuda,cudnn]' brings the CUDA libraries"
+    why, fix = why_no_session(onnxruntime.facts)
     return Part(name, False, f"{onnxruntime.told} cannot open a session{why}", fix)
+
+
+def why_no_session(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Return why ONNX Runtime opens no session on a GPU, as the end of a sentence, and what mends it.
+
+    Args:
+        facts: What it said about itself.
+    """
+    lacks = [library for library in facts.get("lacks", ()) if not library.startswith("libnv")]
+    if lacks:
+        return f" and lacks {', '.join(lacks)}", BRING_CUDA
+    refused = str(facts.get("refused", ""))
+    failure = read_failure(refused)
+    return f": {told(refused)}" if refused else "", BRING_CUDA if failure is None else failure.fix
 
 
 def _onnxruntime_tensorrt(driver: Driver, onnxruntime: Found, tensorrt: Found) -> Part:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,9 @@ from albert_export import doctor
 from albert_export._machine import Machine, describe_machine
 from albert_export._nvidia import Driver, Gpu
 from albert_export._probes import IDENTITY_MODEL, lacking_library
-from albert_export.doctor import Diagnosis, Package, examine, installed_version, probe, render
+from albert_export._probes import facts as facts_of
+from albert_export.doctor import Diagnosis, Package, examine, installed_version, probe
+from albert_export.doctor_text import render
 
 HERE = {
     "torch": "2.13.0",
@@ -198,14 +202,48 @@ def test_what_nvidia_s_parts_lack_is_told_line_by_line(monkeypatch: pytest.Monke
 def test_a_build_with_cuda_that_reaches_no_gpu_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine("Linux", "CPU", 2, {}, 1 << 30, ("NVIDIA H200",))
     monkeypatch.setattr(doctor, "describe_machine", lambda: machine)
-    facts = {"onnxruntime": {"providers": ["CUDAExecutionProvider", "CPUExecutionProvider"], "devices": ["cpu"]}}
+    facts: dict[str, dict[str, Any]] = {
+        "onnxruntime": {"providers": ["CUDAExecutionProvider", "CPUExecutionProvider"], "devices": ["cpu"]}
+    }
     monkeypatch.setattr(doctor, "probe", lambda module: (facts.get(module, {}), None))
     installed = {**HERE, "onnxruntime-gpu": "1.30.0"}
     del installed["onnxruntime"]
     (hint,) = examine(installed.get).hints
     assert hint.what.endswith("onnxruntime-gpu 1.30.0 cannot open a session on it")
+    facts["onnxruntime"]["refused"] = "CUDA failure 803: system has unsupported display driver ; GPU=0"
+    (refused,) = examine(installed.get).hints
+    assert refused.fix.startswith("restart the machine")
     facts["onnxruntime"]["devices"].append("cuda")
     assert examine(installed.get).hints == ()
+
+
+@pytest.mark.parametrize(
+    ("does", "found"),
+    [
+        ("opens", {"devices": ["cpu", "cuda"]}),
+        ("falls back", {"devices": ["cpu"]}),
+        ("raises", {"devices": ["cpu"], "refused": "CUDA failure 35: the driver is insufficient"}),
+    ],
+)
+def test_why_no_session_opens_is_a_fact_and_no_broken_package(
+    monkeypatch: pytest.MonkeyPatch, does: str, found: dict[str, Any]
+) -> None:
+    import onnxruntime
+
+    class FailError(Exception):
+        """As ONNX Runtime's own are: of no base below Exception."""
+
+    def session(model: bytes, *, providers: list[str], enable_fallback: int) -> Any:
+        assert enable_fallback == 0 and model == IDENTITY_MODEL
+        if does == "raises":
+            raise FailError("CUDA failure 35:\n the driver is insufficient")
+        return SimpleNamespace(get_providers=lambda: providers if does == "opens" else providers[1:])
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
+    said = facts_of("onnxruntime")
+    assert {key: said[key] for key in ("devices", "refused") if key in said} == found
 
 
 def test_the_model_of_the_probe_opens_in_onnxruntime() -> None:
@@ -269,8 +307,9 @@ def test_what_no_extra_brings_has_a_command_of_its_own(monkeypatch: pytest.Monke
     run = next(each for each in diagnosis.abilities if (each.target, each.verb) == ("tensorrt", "run"))
     assert run.needs == ("tensorrt",)
     assert run.fix == "pip install tensorrt"
-    assert abilities(diagnose(monkeypatch, {**installed, "tensorrt": "11.4.0"}), "tensorrt") == {
-        "export": True,
-        "run": True,
-        "prove": True,
-    }
+    for name in ("tensorrt", "tensorrt-cu13", "tensorrt-cu12"):  # the first asks for one of the others
+        assert abilities(diagnose(monkeypatch, {**installed, name: "11.4.0"}), "tensorrt") == {
+            "export": True,
+            "run": True,
+            "prove": True,
+        }

@@ -113,6 +113,19 @@ def test_all_packages_without_a_gpu_lack_the_gpu_alone() -> None:
             "onnxruntime-gpu[cuda,cudnn]",
         ),
         (
+            "ONNX Runtime on CUDA",
+            H200,
+            {
+                "onnxruntime": facts(
+                    "onnxruntime",
+                    devices=["cpu"],
+                    refused="CUDA failure 35: CUDA driver version is insufficient ; G=0",
+                )
+            },
+            "cannot open a session: CUDA failure 35: CUDA driver version is insufficient",
+            "upgrade the driver",
+        ),
+        (
             "ONNX Runtime with TensorRT",
             H200,
             {"onnxruntime": facts("onnxruntime", lacks=["libnvinfer.so.11"])},

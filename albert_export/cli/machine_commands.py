@@ -103,7 +103,8 @@ def doctor_command(ctx: click.Context, as_json: bool) -> None:
 
     Exit code 1 when something is installed in a way that will fail; a package that is only missing is no failure.
     """
-    from albert_export.doctor import examine, render
+    from albert_export.doctor import examine
+    from albert_export.doctor_text import render
 
     diagnosis = examine()
     if as_json:

@@ -31,6 +31,7 @@ STAGES = (
     ("exporting", "converting", "planning"),
     ("nvidia_parts",),
     ("inspection", "doctor", "bench", "selftest", "layouts"),
+    ("doctor_text",),
     ("cli",),
 )
 PARTS = {name: (rank, part) for rank, row in enumerate(STAGES) for part in row for name in part.split(" + ")}
