@@ -60,7 +60,7 @@ test: lint  ## lint, strict types and the whole test suite
 
 # In whatever environment the GPU's packages are in: `make test-gpu GPU_PYTHON=python3`; nothing is installed.
 test-gpu:  ## check and time everything on an NVIDIA GPU, in GPU_PYTHON's environment; GPU_ARGS="--minutes 10", "--dry-run"
-	PYTHONPATH=. $(GPU_PYTHON) -m tools.gpu $(GPU_ARGS)
+	PYTHONPATH=".$${PYTHONPATH:+:$$PYTHONPATH}" $(GPU_PYTHON) -m tools.gpu $(GPU_ARGS)
 
 haswell: $(DEV_STAMP)  ## int8 on an emulated processor without VNNI; needs qemu-x86_64 (Debian: apt install qemu-user)
 	ALBERT_EXPORT_TEST_HASWELL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 tests/runtimes/test_without_vnni.py

@@ -26,11 +26,17 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(checkout: Path, *args: str) -> subprocess.CompletedProcess[str]:
+def make(checkout: Path, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
     # The make that runs the tests hands its own variables on.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PYTHON"))}
     return subprocess.run(
-        ["make", *args], cwd=checkout, env=kept, capture_output=True, text=True, timeout=60, check=False
+        ["make", *args],
+        cwd=checkout,
+        env={**kept, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -97,6 +103,17 @@ def test_the_demo_takes_the_environment_that_the_tests_made(checkout: Path) -> N
     (checkout / ".venv").mkdir()
     (checkout / ".venv" / ".installed-dev").touch()
     assert "pip" not in make(checkout, "--dry-run", "demo").stdout
+
+
+@pytest.mark.parametrize(("given", "told"), [(None, "."), ("/opt/site", ".:/opt/site")])
+def test_the_checks_on_a_gpu_find_what_the_caller_finds(checkout: Path, given: str | None, told: str) -> None:
+    python = checkout / "python-of-a-container"
+    python.write_text('#!/bin/sh\necho "$PYTHONPATH $*"\n', encoding="utf-8")
+    python.chmod(0o755)
+    variables = {} if given is None else {"PYTHONPATH": given}
+    arguments = ("--silent", "test-gpu", "GPU_PYTHON=./python-of-a-container", "GPU_ARGS=--minutes 9")
+    done = make(checkout, *arguments, **variables)
+    assert done.stdout.splitlines()[-1] == f"{told} -m tools.gpu --minutes 9"
 
 
 def test_help_lists_every_goal(checkout: Path) -> None:

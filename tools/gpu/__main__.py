@@ -15,8 +15,9 @@ from albert_export.targets import PRECISIONS
 from albert_export.tasks import TASKS, get_task
 from tools.gpu.driver import Settings, drive
 from tools.gpu.machine import look, machine_facts
-from tools.gpu.plan import WAYS
+from tools.gpu.plan import WAYS, usable
 from tools.gpu.report import complete, markdown
+from tools.gpu.workers import end_workers_with_this
 
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _SEQUENCES = (32, 64, 128, 256, 512)
@@ -25,8 +26,9 @@ _EXIT_FAILED, _EXIT_NOTHING = 1, 2
 
 
 def main() -> int:
-    """Look, check, time, report; exit code 1 where a check failed, 2 where there was nothing to check on."""
+    """Look, check, time, report; exit code 1 where something failed, 2 where there was nothing to check on."""
     arguments = _parser().parse_args()
+    end_workers_with_this()
     dry = arguments.dry_run
     device = "cpu" if dry else "cuda"
 
@@ -37,8 +39,11 @@ def main() -> int:
     for part in diagnosis.nvidia:
         say(str(part))
     here = look(diagnosis, device)
-    if device == "cuda" and all(here.lacks[need] for need in ("torch", "jax", "onnxruntime", "tensorrt")):
-        print("error: nothing here reaches a GPU; fix: see above, or try the program with --dry-run", file=sys.stderr)
+    ways, skipped = usable(here)
+    if not ways:
+        for each in skipped:
+            say(f"skipped: {each.what}: {each.why}")
+        print("error: nothing here can be checked on a GPU; fix: see above, or try --dry-run", file=sys.stderr)
         return _EXIT_NOTHING
     from albert_export.config import AlbertConfig
     from benchmarks.seeded_checkpoint import write_checkpoint
@@ -80,7 +85,10 @@ def main() -> int:
     (arguments.out / "gpu-report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     (arguments.out / "gpu-report.md").write_text(markdown(report), encoding="utf-8")
     passed = sum(check["ok"] for check in found.checks)
-    say(f"{passed} of {len(found.checks)} checks passed, {len(found.skipped)} parts skipped")
+    say(
+        f"{passed} of {found.planned} checks passed, {len(found.checks) - passed} failed, "
+        f"{len(found.skipped)} parts skipped"
+    )
     say(f"written: {arguments.out / 'gpu-report.md'} and gpu-report.json")
     return 0 if report["ok"] else _EXIT_FAILED
 

@@ -7,7 +7,6 @@ A run is timed from inputs in host memory to outputs in host memory, which for t
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,7 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tools.gpu.memory_check import used_memory
 from tools.gpu.plan import get_way
+from tools.gpu.running import open_way, own_cache
 from tools.gpu.workers import one_line, request, tell
 
 #: A shape is run at least so often, whatever it takes.
@@ -25,10 +26,10 @@ _LEAST_RUNS = 5
 def main() -> None:
     """Load, and time every shape while there is time."""
     asked = request()
+    own_cache(Path(asked["scratch"]))
     from albert_export.bench.shapes import Shape, make_inputs
     from albert_export.checkpoints import open_checkpoint
     from albert_export.tasks import get_task
-    from tools.gpu.running import open_way
 
     config = open_checkpoint(asked["model"], task=get_task("question-answering")).config
     with ExitStack() as stack:
@@ -37,6 +38,7 @@ def main() -> None:
             run = open_way(
                 get_way(asked["way"]),
                 asked["precision"],
+                shapes=[(batch, sequence) for batch, sequence in asked["shapes"]],
                 model=asked["model"],
                 device=asked["device"],
                 scratch=Path(asked["scratch"]),
@@ -73,17 +75,6 @@ def time_runs(run: Callable[[], object], seconds: float) -> dict[str, Any]:
         run()
         taken.append(time.perf_counter() - started)
     return {"first": first, "least": min(taken), "median": median(taken), "runs": len(taken)}
-
-
-def used_memory() -> int | None:
-    """Return the MiB of the GPU that are taken, by all processes, or None where nobody says."""
-    query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    first = done.stdout.strip().splitlines()[:1]
-    return int(first[0]) if first and first[0].strip().isdigit() else None
 
 
 if __name__ == "__main__":

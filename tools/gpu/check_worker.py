@@ -1,7 +1,8 @@
 """The process that exports, runs and compares; see :mod:`tools.gpu.workers`.
 
-It is asked for ``checks`` (way, task, precision), ``model``, ``device``, ``scratch`` and ``allow_random_head``, and
-tells a line for each: ``ok``, ``device``, ``seconds`` and ``figure``, or ``error``.
+It is asked for ``checks`` (way, task, precision), ``model``, ``timed`` (the larger model, whose memory is looked at),
+``device``, ``scratch`` and ``allow_random_head``, and tells a line for each: ``ok``, ``device``, ``seconds`` and
+``figure``, or ``error``.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from tools.gpu.plan import Check, get_way
+from tools.gpu.plan import CHECKED_SIZES, MEMORY, Check, fixed_sizes, get_way
+from tools.gpu.running import built_engines, hold_to, own_cache
 from tools.gpu.workers import one_line, request, tell
+
+#: Rows and tokens of the runs whose outputs are looked at, where an artifact fixes no others.
+_SHAPES = ((1, 7), (3, 33))
 
 
 def main() -> None:
     """Do every check in turn."""
     asked = request()
+    own_cache(Path(asked["scratch"]))
     for check in (Check(**fields) for fields in asked["checks"]):
         started = time.perf_counter()
         tell({"begins": vars(check)})
@@ -36,6 +42,10 @@ def do_check(check: Check, asked: dict[str, Any]) -> dict[str, Any]:
     from albert_export.tasks import get_task
 
     way, device = get_way(check.way), asked["device"]
+    if check.task == MEMORY:
+        from tools.gpu.memory_check import check_way
+
+        return {"ok": True, "device": device, "figure": check_way(way, asked["timed"], Path(asked["scratch"]))}
     task = get_task(check.task)
     if way.target is None:
         from tools.gpu.eager_check import check_eager
@@ -45,20 +55,26 @@ def do_check(check: Check, asked: dict[str, Any]) -> dict[str, Any]:
         return {"ok": ok, "device": device, "figure": f"{snr:.1f} dB"}
     from albert_export import check_parity, export, load
 
-    out = Path(asked["scratch"], f"{check.way}-{check.task}-{check.precision}")
+    scratch = Path(asked["scratch"])
+    out = scratch / f"{check.way}-{check.task}-{check.precision}"
+    options: dict[str, Any] = {"precision": check.precision, "parity": False}
+    options |= fixed_sizes(way, task.dynamic_axes, CHECKED_SIZES)
+    engines = built_engines(scratch)
     try:
         bundle = export(
             way.target,
             model=asked["model"],
             task=check.task,
             out=out,
-            precision=check.precision,
-            parity=False,
             allow_random_head=asked["allow_random_head"],
+            **options,
         )
         with load(bundle, target=way.target, precision=check.precision, device=device, runtime=way.runtime) as runtime:
+            hold_to(way, runtime)
             ran_on = runtime.device
             _run(runtime)
+        if way.runtime == "onnxruntime:tensorrt" and built_engines(scratch) == engines:
+            raise ValueError("TensorRT built no engine: it left all of the graph to CUDA")
         report = check_parity(bundle, model=asked["model"], device=device, runtime=way.runtime, quick=True, data="none")
     finally:
         shutil.rmtree(out, ignore_errors=True)
@@ -71,17 +87,18 @@ def do_check(check: Check, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(runtime: Any) -> None:
-    """Run twice, at two shapes, and hold what comes back to the task."""
+    """Run at two shapes, with and without padding, and hold what comes back to the task."""
     from albert_export.bench.shapes import Shape, make_inputs
 
-    choices = 2 if "choices" in runtime.task.dynamic_axes else None
-    longest = runtime.config.max_position_embeddings
-    for shape in (Shape(1, min(7, longest)), Shape(3, min(33, longest), padded=True)):
+    sizes, longest = runtime.sizes, runtime.config.max_position_embeddings
+    choices = (sizes.get("choices") or 2) if "choices" in runtime.task.dynamic_axes else None
+    shapes = {(sizes.get("batch") or batch, sizes.get("sequence") or min(most, longest)) for batch, most in _SHAPES}
+    for shape in (Shape(batch, sequence, padded) for batch, sequence in sorted(shapes) for padded in (False, True)):
         outputs = runtime.run(**make_inputs(shape, vocabulary=runtime.config.vocab_size, choices=choices))
-        sizes = {"batch": shape.batch, "sequence": shape.sequence, "choices": choices or 1}
+        axes = {"batch": shape.batch, "sequence": shape.sequence, "choices": choices or 1}
         for spec in runtime.outputs:
             found = outputs[spec.name]
-            if found.shape != spec.shape(runtime.config, sizes) or not np.isfinite(found).all():
+            if found.shape != spec.shape(runtime.config, axes) or not np.isfinite(found).all():
                 raise ValueError(f"{spec.name} of shape {found.shape} at {shape.name}, or not finite")
 
 

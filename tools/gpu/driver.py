@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.gpu.plan import Check, Here, Skipped, Timing, plan_checks, plan_timings, usable
+from tools.gpu.plan import Check, Here, Skipped, Timing, plan_checks, plan_memory_checks, plan_timings, usable
 from tools.gpu.workers import run_worker
 
 Say = Callable[[str], None]
@@ -59,12 +59,14 @@ class Found:
 
     Attributes:
         checks: One entry for each check.
+        planned: How many checks this machine has the parts for.
         peaks: One for each precision.
         timings: One for each way in each precision.
         skipped: What was not done.
     """
 
     checks: list[dict[str, Any]] = field(default_factory=list)
+    planned: int = 0
     peaks: list[dict[str, Any]] = field(default_factory=list)
     timings: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -88,16 +90,25 @@ def drive(here: Here, settings: Settings, say: Say, *, work: Work = run_worker) 
     for each in skipped:
         say(f"skipped: {each.what}: {each.why}")
     found.skipped += skipped
-    checks = plan_checks(ways, settings.tasks, settings.precisions)
     checks_until = time.time() + 60 * settings.minutes * _CHECKS_SHARE
-    for way in ways:
-        _check([check for check in checks if check.way == way.name], settings, found, checks_until, say, work)
+    checks = plan_checks(ways, settings.tasks, settings.precisions)
+    # The memory of each in a process of its own: what was run before would be in the figures.
+    groups = [[check for check in checks if check.way == way.name] for way in ways]
+    if settings.device != "cuda":
+        found.skipped.append(Skipped("checks of memory", "a CPU has none of its own"))
+        say(f"skipped: checks of memory: {found.skipped[-1].why}")
+    groups = [group for group in groups if group] + [[each] for each in plan_memory_checks(ways, settings.device)]
+    found.planned = sum(map(len, groups))
+    for index, group in enumerate(groups):
+        # An equal share of what is left for each that is to come: a slow one takes nothing from the others.
+        left = max(checks_until - time.time(), 0.0)
+        _check(group, settings, found, time.time() + left / (len(groups) - index), say, work)
     timings = plan_timings(ways, settings.precisions, settings.batches, settings.sequences)
     if timings:
-        _measure_peaks(timings, settings, found, until, say, work)
+        framework = next((name for name in ("torch", "jax") if here.lacks.get(name) is None), None)
+        _measure_peaks(timings, framework, settings, found, until, say, work)
     for index, timing in enumerate(timings):
         left = max(until - time.time(), 0.0)
-        # An equal share of what is left for each that is to come: a slow one takes nothing from the others.
         _time(timing, settings, found, time.time() + left / (len(timings) - index), say, work)
     return found
 
@@ -114,16 +125,17 @@ def _check(checks: Sequence[Check], settings: Settings, found: Found, until: flo
         asked = {
             "checks": [vars(check) for check in left],
             "model": settings.checked_model,
+            "timed": settings.timed_model,
             "device": settings.device,
             "scratch": str(settings.scratch),
             "allow_random_head": settings.allow_random_head,
         }
-        done, begun, ended = 0, False, None
+        done, begun, ended, late = 0, False, None, False
         for line in work("tools.gpu.check_worker", asked, seconds=seconds):
             if "begins" in line:
                 begun = True
             elif "ended" in line:
-                ended = line["ended"]
+                ended, late = line["ended"], bool(line.get("late"))
             else:
                 found.checks.append(line)
                 say(_told(line))
@@ -132,15 +144,15 @@ def _check(checks: Sequence[Check], settings: Settings, found: Found, until: flo
         if not left:
             return
         why = ended or "the process told nothing of it"
-        if "no time was left" in why:
+        if late:
             continue
-        if not begun:  # it cannot even start: none of them can
-            found.skipped.append(_unchecked(left, why))
-            say(f"skipped: {found.skipped[-1].what}: {why}")
-            return
         found.checks.append({**vars(left[0]), "ok": False, "error": why, "seconds": None})
         say(_told(found.checks[-1]))
         left = left[1:]
+        if left and not begun:  # it cannot even start: none of them can
+            found.skipped.append(_unchecked(left, why))
+            say(f"skipped: {found.skipped[-1].what}: {why}")
+            return
 
 
 def _unchecked(checks: Sequence[Check], why: str) -> Skipped:
@@ -158,9 +170,20 @@ def _told(check: Mapping[str, Any]) -> str:
 
 
 def _measure_peaks(
-    timings: Sequence[Timing], settings: Settings, found: Found, until: float, say: Say, work: Work
+    timings: Sequence[Timing],
+    framework: str | None,
+    settings: Settings,
+    found: Found,
+    until: float,
+    say: Say,
+    work: Work,
 ) -> None:
+    if framework is None:
+        found.skipped.append(Skipped("peak of matrix products", "neither torch nor JAX reaches the device"))
+        say(f"skipped: peak of matrix products: {found.skipped[-1].why}")
+        return
     asked = {
+        "framework": framework,
         "precisions": list(dict.fromkeys(timing.precision for timing in timings)),
         "device": settings.device,
         "sizes": list(settings.peak_sizes),
@@ -198,8 +221,15 @@ def _time(timing: Timing, settings: Settings, found: Found, until: float, say: S
     untimed = 0
     # A shape that has begun may end, and what was exported be removed.
     for line in work("tools.gpu.bench_worker", asked, seconds=seconds + 60):
-        if "shape" not in line:
-            result |= {("error" if key == "ended" else key): value for key, value in line.items()}
+        if line.get("late"):
+            found.skipped.append(
+                Skipped(f"timing of {name} from its shape {len(result['rows']) + 1} on", line["ended"])
+            )
+            say(f"skipped: {found.skipped[-1].what}: {line['ended']}")
+        elif "ended" in line:
+            result["error"] = line["ended"]
+        elif "shape" not in line:
+            result |= line
         elif "skipped" in line:
             untimed += 1
         else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Mapping
+from importlib.util import find_spec
+from shutil import which
 
 from albert_export.doctor import Diagnosis
 from albert_export.nvidia_parts import Part
@@ -18,8 +20,15 @@ _PARTS = {
     "tensorrt": "TensorRT",
 }
 
-#: What a way needs -> the packages that it takes on any device.
-_PACKAGES = {"torch": ("torch", "onnx", "onnx-ir"), "jax": ("jax", "flax", "flatbuffers")}
+#: What a way needs -> the packages that it takes on any device. What exports and proves may be a build for the CPU.
+_PACKAGES = {
+    "torch": ("torch",),
+    "onnx export": ("torch", "onnx", "onnx-ir"),
+    "stablehlo export": ("torch", "jax", "flax", "flatbuffers"),
+    "jax": ("jax", "flatbuffers"),
+    "onnxruntime": ("onnxruntime",),
+    "tensorrt": ("tensorrt",),
+}
 
 
 def look(diagnosis: Diagnosis, device: str) -> Here:
@@ -32,12 +41,11 @@ def look(diagnosis: Diagnosis, device: str) -> Here:
     parts = {part.name: part for part in diagnosis.nvidia}
     states = {package.requirement.partition(">")[0]: package for package in diagnosis.packages}
     lacks: dict[str, str | None] = {}
-    for need in ("torch", "jax", "onnxruntime", "tensorrt"):
-        names = _PACKAGES.get(need, (need,))
+    for need, names in _PACKAGES.items():
         lacks[need] = next(
             (f"{name} is {states[name].state}" for name in names if name in states and states[name].state != "ok"), None
         )
-    lacks["compiler"] = None if device == "cuda" else _no_compiler()
+    lacks["compiler"] = _no_compiler(device)
     if device == "cuda":
         lacks |= {need: lacks.get(need) or _told(parts[name]) for need, name in _PARTS.items()}
         devices = states["torch"].facts.get("devices", ()) if "torch" in states else ()
@@ -52,8 +60,15 @@ def _told(part: Part) -> str | None:
     return None if part.ready else f"{part.found}; fix: {part.fix}"
 
 
-def _no_compiler() -> str | None:
-    there = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
+def _no_compiler(device: str) -> str | None:
+    """Return what torch.compile lacks besides torch, or None."""
+    if device == "cuda":
+        if find_spec("triton") is None:
+            return "torch.compile takes triton on a GPU, which is not installed"
+        # Triton compiles a launcher in C for each kernel.
+        there = "CC" in os.environ or any(which(name) for name in ("cc", "gcc", "clang"))
+        return None if there else "torch.compile takes a C compiler on a GPU"
+    there = any(which(name) for name in ("c++", "g++", "clang++"))
     return None if there else "torch.compile takes a C++ compiler on the CPU"
 
 

@@ -22,8 +22,8 @@ class Way:
         target: Target of its artifacts; None for an eager model.
         runtime: Which runtime reads them; None for the target's own.
         precisions: In which its artifacts are checked.
-        captured: Whether artifacts are unrolled and of the fixed shape that is timed, so that runs are captured as a
-            CUDA graph. They are timed at :data:`GOAL` alone.
+        captured: Whether artifacts are unrolled and of fixed sizes, so that runs are captured as a CUDA graph: those of
+            :data:`CHECKED_SIZES` where they are checked, and of :data:`GOAL`, alone, where they are timed.
     """
 
     name: str
@@ -37,18 +37,33 @@ class Way:
 WAYS: tuple[Way, ...] = (
     Way("torch", ("torch",), None, None, TIMED),
     Way("torch.compile", ("torch", "compiler"), None, None, ()),
-    Way("jax", ("torch", "jax"), "stablehlo", "jax", ("fp32", "bf16", "fp16")),
-    Way("onnxruntime", ("torch", "onnxruntime"), "onnx", "onnxruntime", ("fp32", "fp16", "bf16", "int8", "int4")),
+    Way("jax", ("stablehlo export", "jax"), "stablehlo", "jax", ("fp32", "bf16", "fp16")),
+    Way(
+        "onnxruntime",
+        ("onnx export", "onnxruntime"),
+        "onnx",
+        "onnxruntime",
+        ("fp32", "fp16", "bf16", "int8", "int4"),
+    ),
     Way(
         "onnxruntime tensorrt",
-        ("torch", "onnxruntime tensorrt"),
+        ("onnx export", "onnxruntime tensorrt"),
         "onnx",
         "onnxruntime:tensorrt",
         ("fp32", "fp16", "bf16"),
     ),
-    Way("onnxruntime captured", ("torch", "onnxruntime"), "onnx", "onnxruntime", (), captured=True),
-    Way("tensorrt", ("torch", "tensorrt"), "tensorrt", "tensorrt", ("fp32", "fp16", "bf16", "int8")),
+    Way("onnxruntime captured", ("onnx export", "onnxruntime"), "onnx", "onnxruntime", TIMED, captured=True),
+    Way("tensorrt", ("onnx export", "tensorrt"), "tensorrt", "tensorrt", ("fp32", "fp16", "bf16", "int8")),
 )
+
+#: Stands for a head in the check of a way's memory.
+MEMORY = "memory"
+
+#: Ways whose memory is checked: those that can be told how much of a GPU to take.
+BOUNDED = ("jax", "onnxruntime")
+
+#: Sizes of captured artifacts where they are checked.
+CHECKED_SIZES = {"batch": 4, "sequence": 32}
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,8 @@ class Here:
 
     Attributes:
         device: ``cuda`` or ``cpu``.
-        lacks: What a way may need -> why it is not ready, or None where it is.
+        lacks: What a way may need -> why it is not ready, or None where it is. ``torch`` and ``jax`` are those that
+            reach the device; what exports need not.
         targets: Targets that this release can export.
     """
 
@@ -136,6 +152,11 @@ def plan_checks(ways: Sequence[Way], tasks: Sequence[str], precisions: Sequence[
     ]
 
 
+def plan_memory_checks(ways: Sequence[Way], device: str) -> list[Check]:
+    """Return the checks of memory; on a CPU there is none to be looked at."""
+    return [Check(way.name, MEMORY, "fp32") for way in ways if way.name in BOUNDED and device == "cuda"]
+
+
 def plan_timings(
     ways: Sequence[Way], precisions: Sequence[str], batches: Sequence[int], sequences: Sequence[int]
 ) -> list[Timing]:
@@ -152,6 +173,31 @@ def plan_timings(
         for way in ways
         if not way.captured or GOAL in shapes
     ]
+
+
+def profile_for(shapes: Sequence[tuple[int, int]]) -> str:
+    """Return the optimisation profile of an engine that takes all shapes, tuned for the goal's where it is one of them.
+
+    Args:
+        shapes: Batch and sequence of each; at least one.
+    """
+    batches, sequences = zip(*shapes, strict=True)
+    largest = (max(batches), max(sequences))
+    tuned = GOAL if GOAL in shapes else largest
+    return ",".join(f"{batch}x{sequence}" for batch, sequence in ((min(batches), min(sequences)), tuned, largest))
+
+
+def fixed_sizes(way: Way, task_axes: Sequence[str], sizes: Mapping[str, int]) -> dict[str, str | int]:
+    """Return the options of an export by which its runs can be captured; none for other ways.
+
+    Args:
+        way: The way.
+        task_axes: Dynamic axes of the head.
+        sizes: Batch and sequence.
+    """
+    if not way.captured:
+        return {}
+    return {"layers": "unrolled", **sizes, **({"choices": 2} if "choices" in task_axes else {})}
 
 
 def get_way(name: str) -> Way:

@@ -32,11 +32,13 @@ def complete(report: dict[str, Any], config: AlbertConfig) -> dict[str, Any]:
                 row["tflops"] = matrix_flops(config, *row["shape"]) / row["median"] / 1e12
                 row["share"] = None if not peak else row["tflops"] / peak
     failed = [check for check in report["checks"] if not check["ok"]]
+    # A way that cannot be opened is broken; a shape that finds no memory is a figure.
+    unopened = [timing for timing in report["timings"] if "error" in timing]
     return {
         "schema_version": SCHEMA_VERSION,
         **report,
         "goals": goals(report["timings"]),
-        "ok": not failed and bool(report["checks"]),
+        "ok": not failed and not unopened and bool(report["checks"]),
     }
 
 
@@ -79,7 +81,7 @@ def markdown(report: Mapping[str, Any]) -> str:
         "",
         "## Export, run, parity",
         "",
-        *_checks(report["checks"]),
+        *_checks(report),
         "",
         f"## Speed, question answering, {report['model']}",
         "",
@@ -94,14 +96,18 @@ def markdown(report: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _checks(checks: Sequence[Mapping[str, Any]]) -> list[str]:
+def _checks(report: Mapping[str, Any]) -> list[str]:
+    checks = report["checks"]
     if not checks:
         return ["Nothing was checked."]
     columns = list(dict.fromkeys((check["way"], check["precision"]) for check in checks))
     cells = {(check["task"], check["way"], check["precision"]): _cell(check) for check in checks}
     tasks = list(dict.fromkeys(check["task"] for check in checks))
+    planned = f" of {report['planned']}" if "planned" in report else ""
     lines = [
-        "Worst signal-to-noise ratio to the eager model in float64.",
+        f"{sum(check['ok'] for check in checks)}{planned} passed.",
+        "",
+        "Of heads the worst signal-to-noise ratio to the eager model in float64; of memory what a runtime takes.",
         "",
         f"| head | {' | '.join(f'{way} {precision}' for way, precision in columns)} |",
         f"|---|{'---:|' * len(columns)}",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,13 +44,22 @@ def one_line(error: BaseException) -> str:
     return text if isinstance(error, AlbertExportError) else f"{type(error).__name__}: {text}"
 
 
+def end_workers_with_this() -> None:
+    """Have a request to end this process, as a scheduler's or a CI job's, end the worker that runs as well.
+
+    It has a session of its own, and so would outlive its parent, and keep the GPU.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def run_worker(module: str, asked: Mapping[str, Any], *, seconds: float) -> Iterator[dict[str, Any]]:
-    """Run a worker and yield its lines; the last is ``{"ended": why}`` where it did not end well.
+    """Run a worker and yield its lines; the last is ``{"ended": why, "late": bool}`` where it did not end well.
 
     Args:
         module: What is run.
         asked: The request, as JSON values.
-        seconds: After which it is ended.
+        seconds: After which it is ended, with all processes that it started: a compiler that is left would hold the
+            pipe open, and this process with it.
     """
     environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join([str(ROOT), import_path()])}
     with tempfile.TemporaryFile() as errors:
@@ -62,8 +73,15 @@ def run_worker(module: str, asked: Mapping[str, Any], *, seconds: float) -> Iter
             encoding="utf-8",
             errors="replace",
             env=environment,
+            start_new_session=True,
         )
-        timer = threading.Timer(max(seconds, 0.1), process.kill)
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            _end_group(process)
+
+        timer = threading.Timer(max(seconds, 0.1), end)
         timer.start()
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -77,13 +95,22 @@ def run_worker(module: str, asked: Mapping[str, Any], *, seconds: float) -> Iter
                     yield json.loads(line.removeprefix(MARK))
             status = process.wait()
         finally:
-            late = timer.finished.is_set()
             timer.cancel()
-            process.kill()
+            _end_group(process)
             process.wait()
             process.stdout.close()
         if status != 0:
             errors.seek(0)
             said = errors.read().decode("utf-8", "replace").strip().splitlines()
-            why = f"no time was left after {seconds:.0f} s" if late else f"the process ended with status {status}"
-            yield {"ended": f"{why}: {said[-1][:300]}" if said and not late else why}
+            why = f"the process ended with status {status}"
+            if late.is_set():
+                why = f"no time was left after {seconds:.0f} s"
+            elif said:
+                why = f"{why}: {said[-1][:300]}"
+            yield {"ended": why, "late": late.is_set()}
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """End a worker with all that it started; its session is its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 
 from albert_export.config import AlbertConfig
 from tests.packaging.conftest import ROOT
+from tools.gpu import driver
 from tools.gpu.driver import Found, Settings, drive
 from tools.gpu.eager_check import judge
 from tools.gpu.plan import Here
@@ -76,11 +79,12 @@ def passing(module: str, request: dict[str, Any]) -> Lines:
 
 def test_everything_is_done_and_what_is_not_is_told() -> None:
     found, said, asked = drive_with(passing)
-    assert [check["ok"] for check in found.checks] == [True] * 4
+    assert [check["ok"] for check in found.checks] == [True] * 4 and found.planned == 4
     assert [(each.what, each.why) for each in found.skipped] == [("jax", "no jax")]
     assert "skipped: jax: no jax" in said
     assert "ok: torch, fill-mask, fp32 on cuda: 90.0 dB in 1.0 s" in said
     assert [each["module"] for each in asked] == ["check_worker", "peak_worker", "bench_worker", "bench_worker"]
+    assert asked[1]["framework"] == "torch"
     assert asked[2]["shapes"] == [[64, 128], [1, 128]]
 
 
@@ -107,12 +111,50 @@ def test_a_worker_that_cannot_start_is_tried_once() -> None:
             [{"ended": "status 1: no torch"}] if module == "check_worker" else passing(module, request)
         )
     )
-    assert found.checks == []
+    assert [(check["ok"], check["error"]) for check in found.checks] == [(False, "status 1: no torch")]
+    assert not report_of(found)["ok"], "what the machine has the parts for must work"
     assert [(each.what, each.why) for each in found.skipped][1] == (
-        "checks of torch: fill-mask fp32 and 3 more",
+        "checks of torch: question-answering fp32 and 2 more",
         "status 1: no torch",
     )
     assert [each["module"] for each in asked].count("check_worker") == 1
+
+
+def test_no_way_takes_the_time_of_those_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(driver.time, "time", lambda: clock[0])
+    given: dict[str, float] = {}
+
+    def work(module: str, request: dict[str, Any], *, seconds: float) -> Iterator[dict[str, Any]]:
+        if module.endswith("check_worker"):
+            given.setdefault(request["checks"][0]["way"], seconds)
+            clock[0] += seconds  # as slow as it is let
+            yield {"begins": request["checks"][0]}
+            yield {"ended": "no time was left", "late": True}
+
+    ready = {**dict.fromkeys(("torch", "jax", "stablehlo export", "onnx export", "onnxruntime")), "tensorrt": "no"}
+    here = Here("cuda", {**ready, "onnxruntime tensorrt": "no"}, ("onnx", "stablehlo"))
+    found = drive(here, settings(ways=("torch", "jax", "onnxruntime"), minutes=10.0), lambda _: None, work=work)
+    # Three ways, and the memory of two of them, within the checks' share.
+    assert list(given) == ["torch", "jax", "onnxruntime"]
+    assert list(given.values()) == pytest.approx([72.0] * 3)
+    assert found.checks == [] and not report_of(found)["ok"]
+
+
+def test_a_timing_that_cannot_be_opened_fails_and_one_that_is_late_is_skipped() -> None:
+    def answer(module: str, request: dict[str, Any]) -> Lines:
+        if module != "bench_worker":
+            return passing(module, request)
+        if request["precision"] == "fp32":
+            return [{"load": 1.0}, {"ended": "no time was left after 9 s", "late": True}]
+        return [{"error": "no engine"}]
+
+    found, said, _ = drive_with(answer)
+    assert "skipped: timing of torch, fp32 from its shape 1 on: no time was left after 9 s" in said
+    assert "FAILS: timing of torch, fp16: no engine" in said
+    assert not report_of(found)["ok"]
+    found.timings.pop()
+    assert report_of(found)["ok"]
 
 
 def test_without_time_all_is_skipped() -> None:
@@ -125,7 +167,12 @@ def test_without_time_all_is_skipped() -> None:
 def report_of(found: Found) -> dict[str, Any]:
     machine = {"gpus": ["NVIDIA H200"], "cpu": "CPU", "threads": 16, "system": "Linux", "python": "CPython 3.12.3"}
     machine |= {"packages": {"torch": "2.11.0"}, "nvidia": ["GPU: NVIDIA H200"]}
-    fields = {"checks": found.checks, "peaks": found.peaks, "timings": found.timings}
+    fields: dict[str, Any] = {
+        "planned": found.planned,
+        "checks": found.checks,
+        "peaks": found.peaks,
+        "timings": found.timings,
+    }
     skipped = [{"what": each.what, "why": each.why} for each in found.skipped]
     base = AlbertConfig(hidden_size=768, num_attention_heads=12, intermediate_size=3072)
     return complete(
@@ -145,6 +192,7 @@ def test_the_report_has_shares_of_the_peak_and_every_part() -> None:
     text = markdown(report)
     assert "| fill-mask | 90.0 dB | 90.0 dB |" in text
     assert f"| 64x128 | 2 ({row['share']:.0%}) |" in text
+    assert "4 of 4 passed." in text
     assert "- jax: no jax" in text and "fp16 700 TFLOP/s" in text
     assert "- fp16: faster than torch.compile: not measured" in text
 
@@ -195,7 +243,49 @@ def test_a_worker_that_ends_or_takes_too_long_is_told() -> None:
     assert ended["ended"].startswith("the process ended with status 1: ")
     assert "no_such_worker" in ended["ended"]
     (late,) = run_worker("http.server", {}, seconds=2)
-    assert late == {"ended": "no time was left after 2 s"}
+    assert late == {"ended": "no time was left after 2 s", "late": True}
+
+
+def test_what_a_worker_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    # A compiler that is left behind would hold the pipe open, and whoever reads it for as long as it runs.
+    script = tmp_path / "parent_of_a_compiler.py"
+    script.write_text(
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(f'@@{child.pid}', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    started = time.monotonic()
+    child, late = run_worker("parent_of_a_compiler", {}, seconds=8)
+    assert late["late"] and time.monotonic() - started < 40
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.kill(int(str(child)), 0)
+            time.sleep(0.1)
+
+
+def test_who_is_told_to_end_ends_the_worker_too(tmp_path: Path) -> None:
+    (tmp_path / "sleeper.py").write_text(
+        "import os, time\nprint(f'@@{os.getpid()}', flush=True)\ntime.sleep(60)\n", encoding="utf-8"
+    )
+    code = (
+        "from tools.gpu.workers import end_workers_with_this, run_worker\n"
+        "end_workers_with_this()\n"
+        "for line in run_worker('sleeper', {}, seconds=60):\n"
+        "    print(line, flush=True)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.terminate()
+    assert parent.wait(60) == 128 + signal.SIGTERM
+    parent.stdout.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
 
 
 @pytest.mark.slow
@@ -235,6 +325,7 @@ def test_without_a_gpu_it_says_so_and_writes_nothing(tmp_path: Path) -> None:
         timeout=290,
     )
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: nothing here reaches a GPU; fix: ")
+    assert done.stderr.splitlines()[-1].startswith("error: nothing here can be checked on a GPU; fix: ")
+    assert "skipped: torch: " in done.stdout and "skipped: tensorrt: " in done.stdout
     assert done.stdout.startswith("NVIDIA driver: no: ")
     assert not (tmp_path / "report").exists()

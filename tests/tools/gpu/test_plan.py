@@ -10,14 +10,32 @@ import pytest
 from albert_export._machine import Machine
 from albert_export.config import AlbertConfig
 from albert_export.doctor import Diagnosis, Package
+from albert_export.engines.profiles import parse_profiles
 from albert_export.nvidia_parts import Part
+from albert_export.runtime_table import RUNTIMES
+from albert_export.runtimes.onnxruntime_devices import captures_runs
 from albert_export.targets import TARGETS
-from albert_export.tasks import TASKS
+from albert_export.tasks import TASKS, get_task
+from tools.gpu import machine
 from tools.gpu.flops import matrix_flops
 from tools.gpu.machine import look
-from tools.gpu.plan import GOAL, WAYS, Here, plan_checks, plan_timings, usable
+from tools.gpu.plan import (
+    BOUNDED,
+    GOAL,
+    WAYS,
+    Check,
+    Here,
+    fixed_sizes,
+    get_way,
+    plan_checks,
+    plan_memory_checks,
+    plan_timings,
+    profile_for,
+    usable,
+)
 
-READY = dict.fromkeys(("torch", "compiler", "jax", "onnxruntime", "onnxruntime tensorrt", "tensorrt"))
+NEEDS = ("torch", "onnx export", "stablehlo export", "compiler", "jax", "onnxruntime", "onnxruntime tensorrt")
+READY = dict.fromkeys((*NEEDS, "tensorrt"))
 GPU = Here("cuda", READY, ("onnx", "stablehlo", "tensorrt"))
 SEVEN = [task.name for task in TASKS]
 
@@ -76,6 +94,34 @@ def test_the_goal_is_timed_first_and_alone_where_runs_are_captured() -> None:
     assert "onnxruntime captured" not in [timing.way for timing in without]
 
 
+@pytest.fixture(autouse=True)
+def compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Play a machine on which torch.compile has all that it takes."""
+    monkeypatch.setattr(machine, "find_spec", lambda _: True)
+    monkeypatch.setattr(machine, "which", lambda name: f"/usr/bin/{name}")
+
+
+def test_what_torch_compile_takes_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    assert look(diagnosis({}), "cuda").lacks["compiler"] is None
+    monkeypatch.setattr(machine, "which", lambda _: None)
+    assert look(diagnosis({}), "cuda").lacks["compiler"] == "torch.compile takes a C compiler on a GPU"
+    monkeypatch.setenv("CC", "zig cc")
+    assert look(diagnosis({}), "cuda").lacks["compiler"] is None
+    monkeypatch.setattr(machine, "find_spec", lambda _: None)
+    assert "triton" in str(look(diagnosis({}), "cuda").lacks["compiler"])
+
+
+def test_an_engine_is_built_for_the_shapes_that_are_timed() -> None:
+    shapes = [(batch, sequence) for batch in (1, 64, 256) for sequence in (32, 128, 512)]
+    assert profile_for(shapes) == "1x32,64x128,256x512"
+    (profile,) = parse_profiles([profile_for(shapes)], get_task("question-answering"), longest=512, sizes={})
+    assert all(profile.takes(shape) for shape in shapes)
+    assert profile_for([(1, 16), (2, 16)]) == "1x16,2x16,2x16"
+    (default,) = parse_profiles([], get_task("question-answering"), longest=512, sizes={})
+    assert not default.takes(GOAL), "which is why a profile is given"
+
+
 def diagnosis(parts: dict[str, str | None], packages: dict[str, str] | None = None) -> Diagnosis:
     """A machine whose parts are ready, but for those that have a text."""
     known = ("NVIDIA driver", "GPU", "CUDA", "TensorRT", "ONNX Runtime on CUDA", "ONNX Runtime with TensorRT")
@@ -107,10 +153,53 @@ def test_a_gpu_machine_as_the_doctor_sees_it() -> None:
 
 
 def test_packages_come_before_parts() -> None:
-    here = look(diagnosis({"JAX on CUDA": "no plugin"}, {"flax": "missing"}), "cuda")
-    assert here.lacks["jax"] == "flax is missing"
-    no_onnx = look(diagnosis({}, {"onnx": "too old"}), "cuda")
-    assert no_onnx.lacks["torch"] == "onnx is too old"
+    here = look(diagnosis({"JAX on CUDA": "no plugin"}, {"jax": "too old"}), "cuda")
+    assert here.lacks["jax"] == "jax is too old"
+
+
+def test_what_exports_need_not_reach_the_gpu() -> None:
+    # torch for the CPU exports and proves; only its own timings take a build for the GPU.
+    on_cpu = diagnosis({"CUDA": "torch 2.11.0+cpu is built without"})
+    torch = next(package for package in on_cpu.packages if package.name == "torch")
+    on_cpu = dataclasses.replace(
+        on_cpu,
+        packages=(
+            *(package for package in on_cpu.packages if package is not torch),
+            dataclasses.replace(torch, facts={"devices": ["cpu"]}),
+        ),
+    )
+    found, skipped = usable(look(on_cpu, "cuda"))
+    assert [each.what for each in skipped] == ["torch", "torch.compile"]
+    assert {"jax", "onnxruntime", "tensorrt"} <= {way.name for way in found}
+
+
+def test_each_package_that_lacks_takes_what_needs_it_and_no_more() -> None:
+    def lost(**states: str) -> list[str]:
+        _, skipped = usable(
+            look(diagnosis({}, {name.replace("_", "-"): state for name, state in states.items()}), "cuda")
+        )
+        return [each.what for each in skipped]
+
+    onnx = ["onnxruntime", "onnxruntime tensorrt", "onnxruntime captured", "tensorrt"]
+    assert lost(onnx="too old") == lost(onnx_ir="missing") == onnx
+    assert lost(flax="missing") == lost(flatbuffers="missing") == ["jax"]
+    assert lost(torch="missing") == [way.name for way in WAYS], "everything is compared with it"
+
+
+def test_memory_is_checked_on_a_gpu_where_a_runtime_can_be_bounded() -> None:
+    assert {row.name for row in RUNTIMES if row.bounds_memory} == set(BOUNDED)
+    assert plan_memory_checks(WAYS, "cuda") == [Check(name, "memory", "fp32") for name in BOUNDED]
+    assert plan_memory_checks(WAYS, "cpu") == []
+
+
+def test_captured_artifacts_are_of_fixed_sizes_and_others_as_they_are() -> None:
+    sizes = {"batch": 4, "sequence": 32}
+    captured = get_way("onnxruntime captured")
+    for task in TASKS:
+        fixed = fixed_sizes(captured, task.dynamic_axes, sizes)
+        shapes = {axis: fixed.get(axis) for axis in task.dynamic_axes}
+        assert captures_runs(str(fixed["layers"]), shapes, "padded"), task.name  # type: ignore[arg-type]
+        assert fixed_sizes(get_way("onnxruntime"), task.dynamic_axes, sizes) == {}
 
 
 def test_a_cpu_needs_no_part_of_nvidia() -> None:
