@@ -116,20 +116,23 @@ def _gpu(driver: Driver) -> Part:
 def _cuda(driver: Driver, packages: Sequence[Found]) -> Part:
     """Hold what the packages are built for to what the driver runs."""
     built = [(package, str(package.facts["cuda"])) for package in packages if "cuda" in package.facts]
-    told = ", ".join(f"{package.told} is built for {version}" for package, version in built)
+    built_for = ", ".join(f"{package.told} is built for {version}" for package, version in built)
     if not built:
         names = " and ".join(package.told for package in packages) or "nothing that uses it"
         return Part("CUDA", False, f"{names} {'are' if len(packages) > 1 else 'is'} built without", _builds(driver))
     newest = driver.cuda
+    if newest is None and driver.gpus:  # a container that was given the GPU, and not the library by which it computes
+        fix = "start the container with NVIDIA_DRIVER_CAPABILITIES=compute,utility, or install the driver again"
+        return Part("CUDA", False, f"the driver names none that it runs; {built_for}", fix)
     if newest is None:
-        return Part("CUDA", False, f"no driver runs it; {told}", _GIVE_GPU)
+        return Part("CUDA", False, f"no driver runs it; {built_for}", _GIVE_GPU)
     # CUDA promises that a driver runs what was built for its own major version.
     above = [package for package, version in built if _numbers(version)[:1] > _numbers(newest)[:1]]
     if above:
         names = " and ".join(package.name for package in above)
         fix = f"upgrade the driver, or install {names} in the build for CUDA {_numbers(newest)[0]}"
-        return Part("CUDA", False, f"{told}, and the driver runs up to {newest}", fix)
-    return Part("CUDA", True, f"{told}; the driver runs up to {newest}")
+        return Part("CUDA", False, f"{built_for}, and the driver runs up to {newest}", fix)
+    return Part("CUDA", True, f"{built_for}; the driver runs up to {newest}")
 
 
 def _builds(driver: Driver) -> str:

@@ -88,6 +88,13 @@ def test_all_packages_without_a_gpu_lack_the_gpu_alone() -> None:
             "torch 2.11.0+cpu is built without",
             "gpu",
         ),
+        (
+            "CUDA",
+            dataclasses.replace(H200, cuda=None),
+            {},
+            "the driver names none that it runs; torch 2.11.0+cu130 is built for 13.0",
+            "NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+        ),
         ("NVIDIA driver", Driver(), {}, "finds no GPU", "--gpus all"),
         ("TensorRT", H200, {"tensorrt": Found("tensorrt")}, "not installed", "pip install tensorrt"),
         (
