@@ -1,10 +1,14 @@
-"""Laying out text for people: tables and sizes."""
+"""Text for people and from them: tables, sizes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 _UNITS = ("B", "KB", "MB", "GB")
+
+#: What may stand after a number of bytes that a caller sets as a limit.
+_BINARY_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def table(rows: Iterable[Iterable[object]], header: Sequence[str] = ()) -> str:
@@ -36,3 +40,15 @@ def human_size(count: float) -> str:
     while count >= 1000 and unit < len(_UNITS) - 1:
         count, unit = count / 1000, unit + 1
     return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
+
+
+def parse_bytes(text: object) -> int | None:
+    """Return a number of bytes, which may be written with K, M or G for powers of 1024; None for what is none.
+
+    Args:
+        text: ``4096``, ``4G``, ``512MiB`` …
+    """
+    if isinstance(text, bool):
+        return None
+    match = re.fullmatch(r"(\d{1,15})\s*([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
+    return None if match is None else int(match[1]) * _BINARY_UNITS[match[2].upper()]

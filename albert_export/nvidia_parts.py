@@ -12,11 +12,9 @@ from typing import Any
 
 from albert_export._nvidia import Driver
 from albert_export.errors import install_command
+from albert_export.runtime_table import TENSORRT_INSTALL
 from albert_export.runtimes.cuda_failures import BRING_CUDA, read_failure
 from albert_export.runtimes.onnxruntime_devices import told
-
-#: NVIDIA's own index has TensorRT's libraries.
-INSTALL_TENSORRT = "pip install tensorrt"
 
 _GIVE_GPU = "run it on a machine with an NVIDIA GPU; in a container, start it with --gpus all"
 
@@ -141,9 +139,9 @@ def _builds(driver: Driver) -> str:
 
 def _tensorrt(driver: Driver, tensorrt: Found, polygraphy: Found) -> Part:
     if tensorrt.version is None:
-        return Part("TensorRT", False, "tensorrt is not installed", INSTALL_TENSORRT)
+        return Part("TensorRT", False, "tensorrt is not installed", TENSORRT_INSTALL)
     if tensorrt.error is not None:
-        return Part("TensorRT", False, f"{tensorrt.told} does not load: {tensorrt.error}", INSTALL_TENSORRT)
+        return Part("TensorRT", False, f"{tensorrt.told} does not load: {tensorrt.error}", TENSORRT_INSTALL)
     if polygraphy.version is None:
         found = f"{tensorrt.told} without polygraphy, through which it is run"
         return Part("TensorRT", False, found, install_command("tensorrt"))
@@ -193,7 +191,7 @@ def _onnxruntime_tensorrt(driver: Driver, onnxruntime: Found, tensorrt: Found) -
     if lacks:
         release = re.search(r"\.so\.(\d+)", lacks[0])
         pinned = "" if release is None else f"=={release[1]}.*"
-        return Part(name, False, f"{onnxruntime.told} lacks {', '.join(lacks)}", f"{INSTALL_TENSORRT}{pinned}")
+        return Part(name, False, f"{onnxruntime.told} lacks {', '.join(lacks)}", f"{TENSORRT_INSTALL}{pinned}")
     if "cuda" not in onnxruntime.facts.get("devices", ()):
         return Part(name, False, "it takes what CUDA takes, which is not there", "see ONNX Runtime on CUDA")
     if tensorrt.version is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from albert_export._tensorrt import load_polygraphy, load_tensorrt, this_place
 from albert_export.engines.facts import Place
-from albert_export.engines.options import HARDWARE_LEVELS, EngineOptions, parse_bytes
+from albert_export.engines.options import HARDWARE_LEVELS, EngineOptions, workspace_bytes
 from albert_export.engines.profiles import Profile
 from albert_export.engines.support import Release
 from albert_export.errors import DeviceError, ExportError
@@ -79,7 +79,7 @@ def build_engine(
     typed = {"strongly_typed": True} if builder.release.typed_flag else {}
     pools = {}
     if options.workspace is not None:
-        pools = {"memory_pool_limits": {trt.MemoryPoolType.WORKSPACE: parse_bytes(options.workspace)}}
+        pools = {"memory_pool_limits": {trt.MemoryPoolType.WORKSPACE: workspace_bytes(options.workspace)}}
     level = {}
     if options.hardware_compatible is not None:
         levels = trt.HardwareCompatibilityLevel

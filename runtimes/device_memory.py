@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
+from albert_export._text import parse_bytes
 from albert_export.errors import InputError
-
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 #: Less holds no library that multiplies matrices, let alone a model.
 _LEAST = 2**20
@@ -23,9 +20,8 @@ def checked_device_memory(limit: int | str | None) -> int | None:
     """
     if limit is None:
         return None
-    match = re.fullmatch(r"(\d{1,15})\s*([KMG]?)(?:i?B)?", str(limit).strip(), re.IGNORECASE)
-    found = int(match[1]) * _UNITS[match[2].upper()] if match is not None and not isinstance(limit, bool) else 0
-    if found < _LEAST:
+    found = parse_bytes(limit)
+    if found is None or found < _LEAST:
         raise InputError(
             "device_memory must be a number of bytes, or one with K, M or G after it, and at least 1M",
             received=limit,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from albert_export._text import parse_bytes
 from albert_export.errors import InputError
-
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
 @dataclass(frozen=True)
@@ -41,16 +39,18 @@ HARDWARE_LEVELS = {"ampere+": "AMPERE_PLUS", "same": "SAME_COMPUTE_CAPABILITY"}
 TRTEXEC_LEVELS = {"ampere+": "ampere+", "same": "sameComputeCapability"}
 
 
-def parse_bytes(text: int | str) -> int:
-    """Return a number of bytes, which may be written with K, M or G for powers of 1024.
+def workspace_bytes(workspace: int | str) -> int:
+    """Return the bytes of a builder's workspace.
+
+    Args:
+        workspace: Bytes, or a number with K, M or G after it, for powers of 1024.
 
     Raises:
-        InputError: It is none.
+        InputError: It is neither.
     """
-    match = re.fullmatch(r"(\d{1,15})\s*([KMG]?)(?:i?B)?", str(text).strip(), re.IGNORECASE)
-    found = int(match[1]) * _UNITS[match[2].upper()] if match and not isinstance(text, bool) else 0
-    if found < 1:
+    found = parse_bytes(workspace)
+    if not found:
         raise InputError(
-            "workspace must be a number of bytes, or one with K, M or G after it", received=text, fix="write 4G"
+            "workspace must be a number of bytes, or one with K, M or G after it", received=workspace, fix="write 4G"
         )
     return found

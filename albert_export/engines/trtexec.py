@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from albert_export.engines.options import TRTEXEC_LEVELS, EngineOptions, parse_bytes
+from albert_export.engines.options import TRTEXEC_LEVELS, EngineOptions, workspace_bytes
 from albert_export.engines.profiles import Profile
 from albert_export.engines.support import Release
 
@@ -41,7 +41,7 @@ def trtexec_command(
             sizes = "x".join(map(str, shape))
             words.append(f"{flag}={','.join(f'{name}:{sizes}' for name in inputs)}")
     if options.workspace is not None:
-        words.append(f"--memPoolSize=workspace:{parse_bytes(options.workspace)}B")
+        words.append(f"--memPoolSize=workspace:{workspace_bytes(options.workspace)}B")
     if options.timing_cache is not None:
         words.append(f"--timingCacheFile={options.timing_cache}")
     if options.version_compatible:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from albert_export.engines.options import HARDWARE_LEVELS, TRTEXEC_LEVELS, EngineOptions, parse_bytes
+from albert_export.engines.options import HARDWARE_LEVELS, TRTEXEC_LEVELS, EngineOptions, workspace_bytes
 from albert_export.engines.profiles import parse_profiles
 from albert_export.engines.support import NEWEST, OPERATORS, RELEASES, TYPE_BYTES, TYPES, release_of
 from albert_export.engines.trtexec import trtexec_command
@@ -16,13 +16,13 @@ from albert_export.tasks import get_task
     ("text", "size"), [("1", 1), (4096, 4096), ("4G", 4 << 30), ("512m", 512 << 20), ("1KiB", 1024), ("2 GB", 2 << 30)]
 )
 def test_bytes(text: str | int, size: int) -> None:
-    assert parse_bytes(text) == size
+    assert workspace_bytes(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "4T", "much", True, 1.5])
 def test_what_is_no_number_of_bytes(text: object) -> None:
     with pytest.raises(InputError, match=r"workspace must be a number of bytes.*fix: write 4G"):
-        parse_bytes(text)  # type: ignore[arg-type]
+        workspace_bytes(text)  # type: ignore[arg-type]
 
 
 def test_releases() -> None:
