@@ -39,11 +39,13 @@ class FlatGraph:
     Attributes:
         nodes: Its nodes in order, those of loops' bodies in place of the loop.
         turns: How often each runs, by its name: the loop's trip count, or 1.
+        names: Name of a value that enters or leaves a loop -> the name that it has here.
         model: The model that holds them.
     """
 
     nodes: tuple[onnx.NodeProto, ...]
     turns: Mapping[str, int]
+    names: Mapping[str, str]
     model: onnx.ModelProto
 
     def tensors(self, sizes: Mapping[str, int], *, strict: bool = True) -> dict[str, Tensor]:
@@ -105,13 +107,14 @@ def flatten_loops(model: onnx.ModelProto) -> FlatGraph:
                 _append(flat, constant, renamed, turns, trips)
         for inner_node in body.node:
             _append(flat, inner_node, renamed, turns, trips)
-        renamed |= {outer: inner.name for outer, inner in zip(node.output, body.output[1:], strict=True)}
+        leaving = zip(node.output, body.output[1:], strict=True)
+        renamed |= {outer: renamed.get(inner.name, inner.name) for outer, inner in leaving}
     for value in flat.graph.output:
         if value.name in renamed:
             made = flat.graph.node.add(op_type="Identity", name=f"{value.name}_given_out", output=[value.name])
             made.input.append(renamed[value.name])
             turns[made.name] = 1
-    return FlatGraph(tuple(flat.graph.node), turns, flat)
+    return FlatGraph(tuple(flat.graph.node), turns, renamed, flat)
 
 
 def _append(

@@ -20,6 +20,9 @@ else:
 #: TensorRT takes UINT8 as the type of inputs and outputs only.
 _OUTER_ONLY = "UINT8"
 
+#: Operators whose operands must be of one type.
+_ONE_TYPE = frozenset({"Add", "Div", "Equal", "Max", "Min", "Mul", "Sub"})
+
 #: The two names of ONNX's own operators.
 _STANDARD = ("", "ai.onnx")
 
@@ -64,7 +67,7 @@ def refusals(
         for rule in row.rules:
             found += [Refusal(node.op_type, node.name, reason) for reason in _RULES[rule](node, constants)]
         if node.op_type == "Loop":
-            found += [Refusal(node.op_type, node.name, reason) for reason in _carried(node, tensors)]
+            found += [Refusal(node.op_type, node.name, reason) for reason in _carried(node, flat, tensors)]
     return tuple(found)
 
 
@@ -160,14 +163,21 @@ def _loop(node: onnx.NodeProto, constants: _Constants) -> Iterator[str]:
         yield "its body reads a condition that the loop is not given"
     if len(body.output) > len(body.input) - 1:
         yield "a scan output: what it gives out must be what it carries"
+    turn = body.input[0].name
+    if any(turn in inner.input and inner.op_type in _ONE_TYPE for inner in body.node):
+        yield "its body computes with the number of its turn: INT32 in TensorRT, and INT64 in ONNX"
 
 
-def _carried(node: onnx.NodeProto, tensors: Mapping[str, Tensor]) -> Iterator[str]:
+def _carried(node: onnx.NodeProto, flat: FlatGraph, tensors: Mapping[str, Tensor]) -> Iterator[str]:
     body = next(attribute.g for attribute in node.attribute if attribute.name == "body")
     for entering, leaving in zip(node.input[2:], body.output[1:], strict=False):
-        before, after = (tensors.get(name, Tensor("", None)) for name in (entering, leaving.name))
+        here = (flat.names.get(name, name) for name in (entering, leaving.name))
+        before, after = (tensors.get(name, Tensor("", None)) for name in here)
         if before.shape is None or before.shape != after.shape:
             yield f"{leaving.name}, which it carries, must keep its shape in every turn"
+        if before.type != after.type:
+            types = f"{_told(before)} enters and {_told(after)} leaves"
+            yield f"{leaving.name}, which it carries, must keep its type in every turn: {types}"
 
 
 _RULES: Mapping[Rule, Callable[[onnx.NodeProto, _Constants], Iterator[str]]] = {

@@ -62,11 +62,16 @@ def test_every_head_is_read(task: Task, release) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"hidden_act": "silu"}, {"hidden_act": "relu"}, {"position_embedding_type": "relative_key_query"}],
-    ids=lambda changes: next(iter(changes.values())),
+    [
+        {"hidden_act": "silu"},
+        {"hidden_act": "relu"},
+        {"position_embedding_type": "relative_key_query"},
+        {"num_hidden_groups": 2},
+    ],
+    ids=lambda changes: str(next(iter(changes.values()))),
 )
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_every_kind_of_model_is_read(changes: dict[str, str], precision: str) -> None:
+def test_every_kind_of_model_is_read(changes: dict[str, object], precision: str) -> None:
     task = get_task("seqcls")
     built = build_network(tiny_model(task, **changes), task, precision=precision, layers="rolled")
     assert plan(built.described(), task).refused == ()
@@ -145,6 +150,26 @@ def test_a_loop_whose_last_turn_leaves_tokens_out_is_refused_and_ours_does_not(t
     assert "Slice" not in {step.operator for step in whole.steps}
     last = [step for step in shorter.steps if step.operator == "Softmax"][-1]
     assert last.inputs[0][2][2] == 1, "unrolled, the last layer is computed for the one token that is read"
+
+
+def test_what_a_loop_carries_keeps_its_type_and_its_turns_are_not_computed_with(rolled: onnx.ModelProto) -> None:
+    changed = copy(rolled)
+    (index,) = (index for index, node in enumerate(changed.graph.node) if node.op_type == "Loop")
+    loop = changed.graph.node[index]
+    body = next(attribute.g for attribute in loop.attribute if attribute.name == "body")
+    turn, carried, given = body.input[0].name, body.output[1].name, loop.output[0]
+    float16, float32 = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    body.node.append(onnx.helper.make_node("Cast", [carried], ["wide"], name="widened", to=float32))
+    body.node.append(onnx.helper.make_node("Add", [turn, turn], ["twice"], name="counted"))
+    body.output[1].name, loop.output[0] = "wide", "wide_given"
+    changed.graph.node.insert(
+        index + 1, onnx.helper.make_node("Cast", ["wide_given"], [given], name="narrowed_again", to=float16)
+    )
+    told = [str(refusal) for refusal in plan(changed, get_task("qa")).refused]
+    assert told == [
+        "Loop (group_0_layers): its body computes with the number of its turn: INT32 in TensorRT, and INT64 in ONNX",
+        "Loop (group_0_layers): wide, which it carries, must keep its type in every turn: FP16 enters and FP32 leaves",
+    ]
 
 
 def test_an_operator_that_is_not_in_the_table(rolled: onnx.ModelProto) -> None:
