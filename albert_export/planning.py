@@ -147,8 +147,12 @@ def plan_engine(
     release = NEWEST if tensorrt is None else release_of(tensorrt)
     texts = texts_to_calibrate_on(target, precision, calibrate)
     network_file = None if save_network is None else Path(save_network)
-    if network_file is not None and network_file.exists():
-        raise InputError("the network must be written to a new file", received=str(network_file), fix="name another")
+    if network_file is not None and (network_file.exists() or not network_file.absolute().parent.is_dir()):
+        raise InputError(
+            "the network must be written to a new file in a folder that is there",
+            received=str(network_file),
+            fix="name another",
+        )
     if isinstance(model, Checkpoint):
         checkpoint = model
     else:
@@ -274,8 +278,7 @@ def _io_lines(kind: str, types: Mapping[str, str]) -> Iterator[str]:
 
 def _memory_lines(plan: EnginePlan) -> Iterator[str]:
     memory = plan.network.memory
-    largest = max(plan.profiles, key=lambda profile: profile.largest)
-    shape = "x".join(map(str, largest.largest))
+    shape = "x".join(map(str, memory.shape))
     yield (
         f"weights: {human_size(memory.weights_once)} stored once, as a loop reads them; up to "
         f"{human_size(memory.weights_each_use)} where every product of unrolled layers packs its own"

@@ -31,7 +31,7 @@ class Step:
         name: Of its node.
         operator: Of ONNX.
         turns: How often it runs: more than once in a loop.
-        inputs: Name, type and shape of each input, at the largest shape of the last profile; weights among them.
+        inputs: Name, type and shape of each input, at the shape that the memory is told of; weights among them.
         outputs: The same of each output.
     """
 
@@ -71,14 +71,17 @@ class Memory:
         weights_once: Weights stored once, as a loop reads them.
         weights_each_use: Weights stored for every product that reads them: what an engine without loops takes where
             each product packs its own.
-        activations: The most that is live at once at the largest shape, fusion aside; the same with a loop and without.
-        inputs_and_outputs: Of one run at the largest shape.
+        activations: The most that is live at once, fusion aside; the same with a loop and without. What is computed of
+            weights alone is none.
+        inputs_and_outputs: Of one run.
+        shape: What the two are told of: of the largest shapes of all profiles the one that takes the most.
     """
 
     weights_once: int
     weights_each_use: int
     activations: int
     inputs_and_outputs: int
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -128,22 +131,22 @@ def plan_network(model: onnx.ModelProto, profiles: Sequence[Profile], release: R
 
     Args:
         model: It; weights may lack their data.
-        profiles: Those that its engine is built with; shapes and memory are told at the largest of all.
+        profiles: Those that its engine is built with.
         release: Of TensorRT.
 
     Raises:
         ExportError: onnx cannot infer the types of its values.
     """
     flat = flatten_loops(model)
-    largest = max(profiles, key=lambda profile: prod(profile.largest))
-    sizes = dict(zip(largest.axes, largest.largest, strict=True))
     unknown = tuple(unknown_operators(flat, release))
     try:
-        tensors = flat.tensors(sizes, strict=not unknown)
+        looked = [_look(flat, profile, strict=not unknown) for profile in profiles]
     except onnx.shape_inference.InferenceError as error:
         raise ExportError(
             "onnx must infer the types of the network's values", received=" ".join(str(error).split())[:300]
         ) from error
+    # Attention grows with the square of the length: the most elements need not take the most memory.
+    memory, tensors = max(looked, key=lambda each: each[0].activations + each[0].inputs_and_outputs)
     # Where an operator is unknown, so are the types behind it: it alone is told.
     refused = unknown or refusals(model, flat, tensors, release)
     steps = tuple(
@@ -162,7 +165,7 @@ def plan_network(model: onnx.ModelProto, profiles: Sequence[Profile], release: R
         uses=tuple(_uses(steps, loops, refused)),
         loops=loops,
         refused=refused,
-        memory=_memory(flat, tensors),
+        memory=memory,
         inputs={value.name: _told(tensors[value.name]) for value in model.graph.input},
         outputs={value.name: _told(tensors[value.name]) for value in model.graph.output},
     )
@@ -202,12 +205,24 @@ def _uses(steps: Sequence[Step], loops: Mapping[str, int], refused: Sequence[Ref
     return found
 
 
-def _memory(flat: FlatGraph, tensors: Mapping[str, Tensor]) -> Memory:
+def _look(flat: FlatGraph, profile: Profile, *, strict: bool) -> tuple[Memory, dict[str, Tensor]]:
+    tensors = flat.tensors(dict(zip(profile.axes, profile.largest, strict=True)), strict=strict)
     weights = {item.name for item in flat.model.graph.initializer}
     once = sum(_bytes(tensors[name]) for name in weights)
     each = sum(_bytes(tensors[name]) * max(1, _packed(name, flat)) for name in weights)
     outer = [value.name for value in (*flat.model.graph.input, *flat.model.graph.output)]
-    return Memory(once, each, _live(flat, tensors, weights | set(outer)), sum(_bytes(tensors[name]) for name in outer))
+    around = sum(_bytes(tensors[name]) for name in outer)
+    live = _live(flat, tensors, _folded(flat, weights) | set(outer))
+    return Memory(once, each, live, around, profile.largest), tensors
+
+
+def _folded(flat: FlatGraph, weights: set[str]) -> set[str]:
+    """Return what is known when the engine is built: weights, and what is computed of them alone."""
+    known = {*weights, ""}
+    for node in flat.nodes:
+        if known.issuperset(node.input):
+            known |= set(node.output)
+    return known
 
 
 def _packed(weight: str, flat: FlatGraph) -> int:
@@ -231,7 +246,7 @@ def _live(flat: FlatGraph, tensors: Mapping[str, Tensor], elsewhere: set[str]) -
     alive: set[str] = set()
     for index, node in enumerate(flat.nodes):
         for name in node.output:
-            if root[name] == name and name not in elsewhere and node.op_type != "Constant":
+            if root[name] == name and name not in elsewhere:
                 alive.add(name)
                 live += _bytes(tensors.get(name, Tensor("", None)))
         most = max(most, live)
@@ -242,4 +257,4 @@ def _live(flat: FlatGraph, tensors: Mapping[str, Tensor], elsewhere: set[str]) -
 
 
 def _bytes(tensor: Tensor) -> int:
-    return int(prod(tensor.shape or (0,)) * TYPE_BYTES.get(_told(tensor), 0)) if tensor.shape != () else 8
+    return 0 if tensor.shape is None else int(prod(tensor.shape) * TYPE_BYTES.get(_told(tensor), 0))

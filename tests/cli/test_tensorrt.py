@@ -80,6 +80,10 @@ def test_a_network_that_would_be_refused_is_printed_and_is_exit_code_2(
         (("--plan", "--tensorrt", "8.6"), "TensorRT must be 10.x or 11.x; received 8.6"),
         (("--plan", "--workspace", "lots"), "workspace must be a number of bytes"),
         (("--plan", "--calibrate", "builtin"), "calibration texts serve TensorRT artifacts in int8"),
+        (
+            ("--plan", "--save-network", "nowhere/net.onnx"),
+            "a new file in a folder that is there; received nowhere/net",
+        ),
         (("--plan", "--out", "qa"), "--plan writes no bundle"),
         (("--tensorrt", "10", "--out", "qa"), "--tensorrt and --save-network belong to --plan"),
         ((), "missing option '--out'"),

@@ -13,7 +13,7 @@ from albert_export.engines.support import OPERATORS, RELEASES
 from albert_export.errors import ExportError
 from albert_export.graphs.onnx_emitter import emit_onnx
 from albert_export.graphs.tensorrt_network import OPSET, build_network
-from albert_export.graphs.tensorrt_plan import NetworkPlan, plan_network
+from albert_export.graphs.tensorrt_plan import Memory, NetworkPlan, plan_network
 from albert_export.tasks import TASKS, Task, get_task
 from tests.graphs.models import TINY, inputs, tiny_model
 
@@ -109,6 +109,31 @@ def test_memory_with_the_loop_and_without(rolled: onnx.ModelProto, unrolled: onn
     larger = plan(rolled, task, "1x1,2x8,8x24").memory
     assert larger.activations == 2 * loop.activations
     assert larger.weights_once == loop.weights_once
+
+
+def test_memory_is_told_at_the_profile_that_takes_the_most() -> None:
+    """Fewer tokens in all, and more memory: attention grows with the square of the length."""
+    task = get_task("qa")
+    model = tiny_model(task, max_position_embeddings=96)
+    network = build_network(model, task, precision="fp16", layers="rolled").described()
+
+    def memory(*texts: str) -> Memory:
+        return plan_network(network, parse_profiles(texts, task, longest=96, sizes={}), NEWEST).memory
+
+    rows, long = "1x1,2x2,128x2", "1x1,2x8,2x96"
+    assert memory(rows, long) == memory(long, rows) == memory(long)
+    assert memory(long).shape == (2, 96)
+    assert memory(rows).activations < memory(long).activations
+
+
+def test_dequantised_weights_are_no_activations(rolled: onnx.ModelProto) -> None:
+    task = get_task("qa")
+    texts = [inputs(task, 2, 2, 12)]
+    int8 = build_network(tiny_model(task), task, precision="int8", layers="rolled", calibration=texts)
+    shape = "1x1,1x1,1x1"  # so that activations are few and weights many
+    integers, floats = (plan(model, task, shape).memory for model in (int8.described(), rolled))
+    assert integers.activations < 2 * floats.activations
+    assert integers.weights_once < floats.weights_once
 
 
 # --- what is refused
