@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 from typing import Any
 
+from albert_export._cuda import visible_gpus
 from albert_export._imports import require
 from albert_export._nvidia import find_gpus
+from albert_export._tensorrt_log import listen
 from albert_export.engines.facts import Place
 from albert_export.engines.support import RELEASES, Release, release_of
 from albert_export.errors import DeviceError, InputError, MissingDependencyError
@@ -56,37 +59,54 @@ def load_tensorrt(needed_for: str) -> tuple[Any, Release]:
 
 
 def load_polygraphy(module: str, needed_for: str) -> Any:
-    """Import a module of Polygraphy, quiet: what it has to say is in the errors that it raises.
+    """Import a module of Polygraphy, which prints nothing: :class:`albert_export._tensorrt_log.Heard` hears its errors.
 
     Raises:
         MissingDependencyError: It is not installed.
     """
-    logger = require("polygraphy.logger", needed_for=needed_for, extra=EXTRAS).G_LOGGER
-    # Its critical messages are exceptions as well, which are told in one line.
-    logger.module_severity = logger.CRITICAL + 1
+    listen(require("polygraphy.logger", needed_for=needed_for, extra=EXTRAS).G_LOGGER)
     return require(module, needed_for=needed_for, extra=EXTRAS)
 
 
-def this_place(version: str, index: int, *, needed_for: str) -> Place:
-    """Return this machine as a place of engines.
+def these_places(version: str, *, needed_for: str) -> tuple[Place, ...]:
+    """Return this machine as places of engines, one for each GPU that CUDA shows to this process, in its order.
 
     Args:
         version: Of TensorRT.
-        index: Number of the GPU.
         needed_for: What the user asked for; begins the error's sentence.
+
+    Raises:
+        DeviceError: There is no GPU.
+    """
+    visible = visible_gpus()
+    if not visible.gpus:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        there = ", ".join(gpu.name for gpu in find_gpus())
+        if there and hidden is not None:
+            received, fix = f"CUDA_VISIBLE_DEVICES={hidden!r} and {there}", "name the number of one of them in it"
+        else:
+            received = f"none: {visible.problem}"
+            fix = "run it on a machine with one; --plan tells without one what would be built"
+        raise DeviceError(f"{needed_for} needs an NVIDIA GPU with a driver", received=received, fix=fix)
+    # One driver serves all GPUs of a machine; a container can be without the program that tells its version.
+    drivers = [gpu.driver for gpu in find_gpus()]
+    system = f"{platform.system()} {platform.machine()}"
+    return tuple(
+        Place(gpu.name, gpu.compute_capability, drivers[0] if drivers else "unknown", version, system)
+        for gpu in visible.gpus
+    )
+
+
+def place_at(places: tuple[Place, ...], index: int, *, needed_for: str) -> Place:
+    """Return the place with the GPU of a number.
 
     Raises:
         DeviceError: There is no such GPU.
     """
-    gpus = find_gpus()
-    if index >= len(gpus):
-        there = ", ".join(gpu.name for gpu in gpus) or "none that nvidia-smi finds"
+    if index >= len(places):
         raise DeviceError(
-            f"{needed_for} needs {'an NVIDIA GPU with a driver' if not gpus else f'GPU {index}'}",
-            received=there,
-            fix="run it on a machine with one; --plan tells without one what would be built"
-            if not gpus
-            else f"name cuda:0{f' to cuda:{len(gpus) - 1}' if len(gpus) > 1 else ''}",
+            f"{needed_for} needs GPU {index}",
+            received=", ".join(place.gpu for place in places),
+            fix=f"name cuda:0{f' to cuda:{len(places) - 1}' if len(places) > 1 else ''}",
         )
-    gpu = gpus[index]
-    return Place(gpu.name, gpu.compute_capability, gpu.driver, version, f"{platform.system()} {platform.machine()}")
+    return places[index]

@@ -8,7 +8,7 @@ from typing import Any
 
 from albert_export.calibration import calibration_inputs, calibration_texts, coverage
 from albert_export.checkpoints import Checkpoint
-from albert_export.engines.options import HARDWARE_LEVELS, EngineOptions, workspace_bytes
+from albert_export.engines.options import HARDWARE_LEVELS, EngineOptions, check_timing_cache, workspace_bytes
 from albert_export.engines.profiles import parse_profiles
 from albert_export.errors import InputError, UnknownNameError
 from albert_export.targets import Target
@@ -80,6 +80,8 @@ def check_engine_options(
     parse_profiles(engine.profiles, task, longest=checkpoint.config.max_position_embeddings, sizes=sizes)
     if engine.workspace is not None:
         workspace_bytes(engine.workspace)
+    if engine.timing_cache is not None:
+        check_timing_cache(engine.timing_cache)
     level = engine.hardware_compatible
     if level is not None and level not in HARDWARE_LEVELS:
         raise UnknownNameError("hardware_compatible", level, tuple(HARDWARE_LEVELS))

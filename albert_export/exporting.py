@@ -100,7 +100,8 @@ def export(
         positions: Whether a fill-mask artifact gets one more input, ``positions`` ``[B,P]``, and gives its logits at
             these only, ``[B,P,V]``: of one masked word in a long text, most of the decoder's work is left out.
         engine: For TensorRT: profiles, and how the engine is built; see
-            :class:`albert_export.engines.options.EngineOptions`. It is built on this machine's first GPU.
+            :class:`albert_export.engines.options.EngineOptions`. It is built on the first GPU that CUDA shows to this
+            process.
         parity: Whether to compare the artifact with the eager model before it is accepted.
         data: Texts with the right answers on which parity measures the task's metrics; see
             :func:`albert_export.check_parity`.

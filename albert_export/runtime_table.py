@@ -103,6 +103,7 @@ RUNTIMES: tuple[RuntimeRow, ...] = (
         package="tensorrt",
         devices=("cuda",),
         takes_threads=False,
+        bounds_memory=True,
         beside={"tensorrt>=10.0": TENSORRT_INSTALL},
     ),
     RuntimeRow(

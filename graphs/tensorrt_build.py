@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from albert_export._tensorrt import load_polygraphy, load_tensorrt, this_place
+from albert_export._tensorrt import load_polygraphy, load_tensorrt, these_places
+from albert_export._tensorrt_log import Heard, read_trouble
 from albert_export.engines.facts import Place
 from albert_export.engines.options import HARDWARE_LEVELS, EngineOptions, workspace_bytes
 from albert_export.engines.profiles import Profile
@@ -25,7 +26,7 @@ class Builder:
         trt: The module ``tensorrt``.
         loaders: Polygraphy's ``backend.trt``.
         release: Row of the table of operators.
-        place: This machine, with its first GPU.
+        place: This machine, with the first GPU that CUDA shows to this process.
         versions: Version of each package that has a part in an engine.
     """
 
@@ -48,7 +49,37 @@ def open_builder() -> Builder:
     version = str(trt.__version__)
     polygraphy = load_polygraphy("polygraphy", _NEEDED_FOR)
     versions = {"tensorrt": version, "polygraphy": str(polygraphy.__version__)}
-    return Builder(trt, loaders, release, this_place(version, 0, needed_for=_NEEDED_FOR), versions)
+    place = these_places(version, needed_for=_NEEDED_FOR)[0]
+    return Builder(trt, loaders, release, place, versions)
+
+
+def check_buildable(builder: Builder, precision: str, options: EngineOptions) -> None:
+    """Refuse what this GPU and this TensorRT cannot build, before anything takes time.
+
+    Args:
+        builder: From :func:`open_builder`.
+        precision: Of the network.
+        options: How the engine is built.
+
+    Raises:
+        DeviceError: The GPU is too old, or TensorRT does not have the level of compatibility.
+    """
+    place = builder.place
+    ampere = tuple(map(int, place.compute_capability.split("."))) >= (8, 0)
+    for asked, name in ((precision == "bf16", "bf16"), (options.hardware_compatible == "ampere+", "ampere+")):
+        if asked and not ampere:
+            raise DeviceError(
+                f"{name} needs a GPU of compute capability 8.0 or more",
+                received=f"{place.gpu}, {place.compute_capability}",
+                fix="choose fp16" if name == "bf16" else "build it on a newer GPU, or leave hardware_compatible out",
+            )
+    level = options.hardware_compatible
+    if level is not None and not hasattr(builder.trt.HardwareCompatibilityLevel, HARDWARE_LEVELS[level]):
+        raise DeviceError(
+            f"hardware_compatible={level} needs TensorRT 10.9 or later",
+            received=f"TensorRT {place.tensorrt}",
+            fix="upgrade TensorRT, or leave it out",
+        )
 
 
 def build_engine(
@@ -95,21 +126,27 @@ def build_engine(
     )
     load = loaders.NetworkFromOnnxPath(str(network), **typed)
     build = loaders.EngineBytesFromNetwork(load, config=config, save_timing_cache=cache)
-    try:
-        return bytes(build())
-    except Exception as error:  # Polygraphy's own, and what TensorRT's bindings raise, have no common base
-        detail = " ".join(str(error).split())[:300] or type(error).__name__
-        if "memory" in detail.lower():
-            raise DeviceError(
-                f"{builder.place.gpu} must have the memory to build the engine",
+    with Heard() as heard:
+        try:
+            return bytes(build())
+        except Exception as error:  # Polygraphy's own, and what TensorRT's bindings raise, have no common base
+            detail = heard.told(error)
+            trouble = read_trouble(detail)
+            if trouble is not None and trouble.kind == "memory":
+                raise DeviceError(
+                    f"{builder.place.gpu} must have the memory to build the engine",
+                    received=detail,
+                    fix="end the profile with a smaller shape, or give --workspace less than what is free",
+                ) from error
+            if trouble is not None:
+                raise DeviceError(
+                    f"{builder.place.gpu} must build the engine", received=detail, fix=trouble.fix
+                ) from error
+            raise ExportError(
+                f"TensorRT {builder.place.tensorrt} must build the network",
                 received=detail,
-                fix="end the profile with a smaller shape, or give --workspace less than what is free",
+                fix="see what it reads: albert-export tensorrt --plan",
             ) from error
-        raise ExportError(
-            f"TensorRT {builder.place.tensorrt} must build the network",
-            received=detail,
-            fix="see what it reads: albert-export tensorrt --plan",
-        ) from error
 
 
 def _polygraphy_profile(loaders: Any, profile: Profile, inputs: Sequence[str]) -> Any:

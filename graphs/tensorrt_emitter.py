@@ -14,7 +14,7 @@ from albert_export.graphs.emitted import Emitted, described
 from albert_export.graphs.onnx_calibration import Feed
 from albert_export.graphs.onnx_emitter import package_versions
 from albert_export.graphs.sharing import Sharing
-from albert_export.graphs.tensorrt_build import Builder, build_engine, open_builder
+from albert_export.graphs.tensorrt_build import Builder, build_engine, check_buildable, open_builder
 from albert_export.graphs.tensorrt_network import OPSET, build_network
 from albert_export.graphs.tensorrt_plan import plan_network
 from albert_export.graphs.tracing import Trace
@@ -57,7 +57,7 @@ def emit_tensorrt(
 
     Raises:
         MissingDependencyError: Polygraphy or tensorrt is not installed.
-        DeviceError: TensorRT's libraries or a GPU are not there.
+        DeviceError: TensorRT's libraries or a GPU are not there, or it is too old for what is asked.
         InputError: A profile breaks its rule.
         ExportError: The model cannot be traced or typed, or TensorRT does not build it.
     """
@@ -66,6 +66,7 @@ def emit_tensorrt(
     config: Any = model.config
     profiles = parse_profiles(options.profiles, task, longest=config.max_position_embeddings, sizes=sizes)
     builder = builder or open_builder()
+    check_buildable(builder, precision, options)
     network = build_network(
         model,
         task,

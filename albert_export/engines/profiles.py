@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from albert_export.errors import InputError
+from albert_export.errors import BundleError, InputError
 from albert_export.tasks import Task
 
 #: Sizes of the shape that a default profile begins with, is tuned for, and ends with; the sequence ends with what the
@@ -49,12 +49,6 @@ class Profile:
         """The three shapes, in the order in which they are written."""
         return self.smallest, self.tuned, self.largest
 
-    def takes(self, shape: Sequence[int]) -> bool:
-        """Whether an input of that shape lies within it."""
-        return len(shape) == len(self.axes) and all(
-            low <= size <= high for low, size, high in zip(self.smallest, shape, self.largest, strict=True)
-        )
-
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values for the manifest, which :func:`read_profiles` reads."""
         return {
@@ -66,10 +60,25 @@ class Profile:
 
 
 def read_profiles(facts: Sequence[Mapping[str, Any]]) -> tuple[Profile, ...]:
-    """Return the profiles that a manifest tells."""
-    return tuple(
-        Profile(tuple(entry["axes"]), *(tuple(entry[name]) for name in ("min", "opt", "max"))) for entry in facts
-    )
+    """Return the profiles that a manifest tells.
+
+    Raises:
+        BundleError: It tells them in another form.
+    """
+    try:
+        profiles = tuple(
+            Profile(tuple(map(str, entry["axes"])), *(tuple(map(int, entry[name])) for name in ("min", "opt", "max")))
+            for entry in facts
+        )
+        if any(len(sizes) != len(profile.axes) for profile in profiles for sizes in profile.shapes):
+            raise ValueError("a size for each axis")
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            "the manifest must tell the profiles that an engine was built with",
+            received=repr(facts)[:200],
+            fix="export it again",
+        ) from error
+    return profiles
 
 
 def parse_profiles(
@@ -78,7 +87,7 @@ def parse_profiles(
     """Return the profiles that a user wrote, or a default one where there are none.
 
     Args:
-        texts: Each ``MIN,OPT,MAX``.
+        texts: Each ``MIN,OPT,MAX``; a single one may stand for itself.
         task: Gives the axes of its inputs.
         longest: The model's ``max_position_embeddings``.
         sizes: Fixed size of each dynamic axis, or None.
@@ -88,6 +97,7 @@ def parse_profiles(
             fixed one; two are the same.
     """
     axes = tuple(str(axis) for axis in task.inputs[0].axes)
+    texts = (texts,) if isinstance(texts, str) else texts
     profiles = tuple(_parse(text, axes) for text in texts) or (_default(axes, longest, sizes),)
     for profile in profiles:
         _check(profile, longest, sizes)
@@ -153,14 +163,22 @@ def _check(profile: Profile, longest: int, sizes: Mapping[str, int | None]) -> N
             )
 
 
-def choose_profile(profiles: Sequence[Profile], shape: Sequence[int]) -> int:
-    """Return the index of the profile for an input: of those that take it, the one whose largest shape is smallest.
+def choose_profile(profiles: Sequence[Profile], shape: Sequence[int]) -> tuple[int, Sizes]:
+    """Return the index of the profile for an input, and the shape that the input has to be padded to for it.
+
+    Of the profiles that the input does not exceed it is the one that pads it least, and of those the one whose largest
+    shape is smallest.
 
     Raises:
-        InputError: The input exceeds every profile, or falls below every one that it does not exceed.
+        InputError: The input exceeds every profile.
     """
-    fitting = [index for index, profile in enumerate(profiles) if profile.takes(shape)]
-    if not fitting:
+    padded = {
+        index: tuple(map(max, shape, profile.smallest))
+        for index, profile in enumerate(profiles)
+        if len(shape) == len(profile.axes)
+        and all(size <= most for size, most in zip(shape, profile.largest, strict=True))
+    }
+    if not padded:
         told = " or ".join(
             " to ".join("x".join(map(str, sizes)) for sizes in (profile.smallest, profile.largest))
             for profile in profiles
@@ -170,12 +188,23 @@ def choose_profile(profiles: Sequence[Profile], shape: Sequence[int]) -> int:
             received="x".join(map(str, shape)),
             fix="run fewer or shorter rows at a time, or build the engine with another --profile",
         )
-    return min(fitting, key=lambda index: _elements(profiles[index].largest))
+    chosen = min(padded, key=lambda index: (_elements(padded[index]), _elements(profiles[index].largest)))
+    return chosen, padded[chosen]
 
 
 def longest_row(profiles: Sequence[Profile]) -> int:
     """Return the most tokens that a row may have in one of the profiles."""
     return max(profile.largest[profile.axes.index("sequence")] for profile in profiles)
+
+
+def most_of(profiles: Sequence[Profile], axis: str) -> int | None:
+    """Return the most of ``batch`` or ``choices`` that goes with every length; None where there is no such axis.
+
+    A row of the longest length lies in one of the profiles, and which it is depends on that length: what every profile
+    takes of another axis goes with all.
+    """
+    sizes = [profile.largest[profile.axes.index(axis)] for profile in profiles if axis in profile.axes]
+    return min(sizes, default=None)
 
 
 def _elements(shape: Sequence[int]) -> int:

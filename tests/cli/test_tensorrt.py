@@ -84,6 +84,7 @@ def test_a_network_that_would_be_refused_is_printed_and_is_exit_code_2(
             ("--plan", "--save-network", "nowhere/net.onnx"),
             "a new file in a folder that is there; received nowhere/net",
         ),
+        (("--plan", "--timing-cache", "nowhere/kernels.bin"), "timing_cache must be a file in a folder that can be"),
         (("--plan", "--out", "qa"), "--plan writes no bundle"),
         (("--tensorrt", "10", "--out", "qa"), "--tensorrt and --save-network belong to --plan"),
         ((), "missing option '--out'"),

@@ -17,9 +17,8 @@ from albert_export.bundle import Bundle
 from albert_export.engines.options import EngineOptions
 from albert_export.errors import BundleError, DeviceError, ExportError, InputError, MissingDependencyError
 from albert_export.exporting import export
-from tests.fake_tensorrt import H200, FakeTensorRt, PolygraphyError, install
+from tests.fake_tensorrt import H200, L4, NO_ENGINE, NOT_LOADED, NOT_RUN, OUT_OF_MEMORY, FakeTensorRt, install
 
-L4 = Gpu("NVIDIA L4", "8.9", "580.95.05", 23034)
 PROFILES = ("1x4,2x16,4x24", "1x4,1x8,2x8")
 
 
@@ -125,8 +124,9 @@ def test_a_run_is_the_models_within_a_profile_and_padded_below_it(bundle: Bundle
         assert fake.chosen == [1, 0], "the tightest profile, changed only where it is another"
         with pytest.raises(InputError, match=r"from 1x4 to 4x24 or 1x4 to 2x8; received 5x4; fix: run fewer"):
             engine.run(input_ids=np.ones((5, 4), dtype=np.int64))
-        fake.fails = PolygraphyError("CUDA error: out of memory")
-        with pytest.raises(DeviceError, match=r"cuda must finish a run of 1x4 ids.*fix: run fewer or shorter rows"):
+        fake.fail(NOT_RUN, OUT_OF_MEMORY)
+        told = r"cuda must finish a run of 1x4 ids; received Error Code 2: OutOfMemory \(Req.*fix: run fewer or shorter"
+        with pytest.raises(DeviceError, match=told):
             engine.run(input_ids=[[2, 3, 4, 5]])
         assert engine.run(input_ids=[[2, 3, 4, 5]])["start_logits"].shape == (1, 4), "the process stays usable"
 
@@ -187,7 +187,7 @@ def test_the_command_of_the_refusal_is_one_that_the_program_takes(bundle: Bundle
 
 def test_what_is_missing_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: Bundle) -> None:
     fake = install(monkeypatch, gpus=())
-    with pytest.raises(DeviceError, match=r"needs an NVIDIA GPU with a driver; received none.*--plan tells without"):
+    with pytest.raises(DeviceError, match=r"needs an NVIDIA GPU with a driver; received none: libcuda.*--plan tells"):
         built(tmp_path / "qa")
     with pytest.raises(DeviceError, match="running TensorRT engines needs an NVIDIA GPU"):
         albert_export.load(bundle)
@@ -219,25 +219,43 @@ def test_bindings_without_libraries_and_versions_without_a_row(monkeypatch: pyte
         load_tensorrt("a test")
 
 
-def test_a_build_that_fails_leaves_nothing(fake: FakeTensorRt, tmp_path: Path) -> None:
-    fake.fails = PolygraphyError("Invalid Engine. Please ensure the engine was built correctly")
-    with pytest.raises(ExportError, match=r"TensorRT 11.4.0.106 must build the network; received Invalid Engine"):
+def test_a_build_that_fails_leaves_nothing_and_tells_tensorrts_reason(
+    fake: FakeTensorRt, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = "[optimizer.cpp::computeCosts::4116] Error Code 10: Internal Error (no implementation for node {Loop})"
+    fake.fail(NO_ENGINE, lacking)
+    told = r"TensorRT 11.4.0.106 must build the network; received Error Code 10: Internal Error \(no .*{Loop}\); fix"
+    with pytest.raises(ExportError, match=told):
         built(tmp_path / "qa")
-    fake.fails = PolygraphyError("Requested amount of GPU memory (9 bytes) could not be allocated")
+    fake.fail("something else, of which nothing is logged")
+    with pytest.raises(ExportError, match="received something else"):
+        built(tmp_path / "qa")
+    fake.fail(NO_ENGINE, OUT_OF_MEMORY)
     with pytest.raises(DeviceError, match=r"NVIDIA H200 must have the memory.*fix: end the profile with a smaller"):
         built(tmp_path / "qa")
+    fake.fail("factory function returned nullptr", "CUDA initialization failure with error: 35.")
+    with pytest.raises(DeviceError, match=r"NVIDIA H200 must build the engine; received CUDA.*error: 35.*nvidia-smi"):
+        built(tmp_path / "qa")
     assert list(tmp_path.iterdir()) == []
+    said = capsys.readouterr()
+    assert "[E]" not in said.out + said.err, "what TensorRT logs is in the error, and nowhere else"
 
 
 def test_what_cannot_be_opened(bundle: Bundle, fake: FakeTensorRt) -> None:
-    fake.fails = PolygraphyError("Could not deserialize the engine")
+    fake.fail(NOT_LOADED, "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (magicTag does not match.)")
     with pytest.raises(
-        BundleError, match=r"must be an engine that TensorRT 11.4.0.106 loads.*fix: albert-export tensorrt"
+        BundleError, match=r"must be an engine that TensorRT 11.4.0.106 loads; received IRuntime.*magicTag.*fix: albert"
     ):
+        albert_export.load(bundle)
+    fake.fails = OSError("libcudart.so.13: cannot open shared object file: No such file or directory")
+    with pytest.raises(DeviceError, match=r"NVIDIA H200 must load tensorrt/model.engine; received libcudart.*LD_LIB"):
+        albert_export.load(bundle)
+    fake.fail(NOT_LOADED, OUT_OF_MEMORY)
+    with pytest.raises(DeviceError, match=r"must load tensorrt/model.engine; received Error Code 2: OutOf"):
         albert_export.load(bundle)
     with pytest.raises(InputError, match="TensorRT takes no number of threads"):
         albert_export.load(bundle, threads=2)
-    with pytest.raises(DeviceError, match="CUDA_VISIBLE_DEVICES=1"):
+    with pytest.raises(DeviceError, match=r"TensorRT engines needs GPU 1; received NVIDIA H200; fix: name cuda:0"):
         albert_export.load(bundle, device="cuda:1")
     with pytest.raises(DeviceError, match="run on cuda"):
         albert_export.load(bundle, device="cpu")
@@ -253,6 +271,8 @@ def test_what_cannot_be_opened(bundle: Bundle, fake: FakeTensorRt) -> None:
         (EngineOptions(profiles=("4x1,1x1,1x1",)), "batch 4, 1, 1"),
         (EngineOptions(profiles=("1x1,1x1,1x9999",)), "max_position_embeddings"),
         (EngineOptions(workspace="lots"), "workspace must be"),
+        (EngineOptions(timing_cache="nowhere/at/all/cache.bin"), "timing_cache must be a file in a folder that can be"),
+        (EngineOptions(timing_cache="."), "timing_cache must be a file in a folder that can be"),
         (EngineOptions(hardware_compatible="ampere"), r"did you mean ampere\+"),
     ],
 )
@@ -261,3 +281,51 @@ def test_bad_options_are_told_before_anything_is_looked_for(engine: EngineOption
         built(tmp_path / "qa", engine=engine)
     with pytest.raises(InputError, match="ONNX artifacts are no engines"):
         export("onnx", task="qa", out=tmp_path / "qa", engine=engine)
+
+
+# --- what the types compute
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_a_narrow_precision_passes_parity_with_its_types_obeyed(
+    precision: str, fake: FakeTensorRt, tmp_path: Path
+) -> None:
+    engine = EngineOptions(profiles=("1x1,2x16,16x96",))
+    made = built(tmp_path / "qa", model="albert-mini", precision=precision, parity=True, engine=engine)
+    parity = made.manifest.artifacts[0].parity
+    assert parity is not None
+    assert parity["ok"]
+
+
+# --- what is refused
+
+
+def test_what_a_release_or_a_gpu_does_not_have_is_told_before_the_build(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake = install(monkeypatch, "10.3.0.26")
+    del fake.trt.HardwareCompatibilityLevel.SAME_COMPUTE_CAPABILITY
+    with pytest.raises(DeviceError, match=r"hardware_compatible=same needs TensorRT 10.9.*received TensorRT 10.3"):
+        built(tmp_path / "qa", engine=EngineOptions(hardware_compatible="same"))
+    install(monkeypatch, gpus=(Gpu("Tesla T4", "7.5", "580.95.05", 15360),))
+    with pytest.raises(DeviceError, match=r"bf16 needs a GPU of compute cap.*received Tesla T4, 7.5; fix: choose fp16"):
+        built(tmp_path / "qa", precision="bf16")
+    with pytest.raises(DeviceError, match=r"ampere\+ needs a GPU of compute capability 8.0 or more; received Tesla T4"):
+        built(tmp_path / "qa", engine=EngineOptions(hardware_compatible="ampere+"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"profiles": []}, "must tell the profiles of the engine tensorrt/model.engine; received none; fix: albert"),
+        ({"profiles": [{"axes": ["batch"]}]}, "must tell the profiles that an engine was built with"),
+        ({"engine": {}}, "must tell where the engine tensorrt/model.engine was built"),
+    ],
+)
+def test_a_manifest_that_does_not_tell(bundle: Bundle, fake: FakeTensorRt, facts: dict[str, object], told: str) -> None:
+    from albert_export.runtimes.tensorrt_runtime import TensorRtRuntime
+
+    artifact = bundle.manifest.artifacts[0]
+    with pytest.raises(BundleError, match=told):
+        TensorRtRuntime.open(bundle, replace(artifact, facts={**artifact.facts, **facts}))
