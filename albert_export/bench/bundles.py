@@ -169,8 +169,7 @@ def _untimed(entries: Sequence[Entry], shapes: Sequence[Shape]) -> list[str]:
     notes = []
     for entry in entries:
         if not _is_timed(entry, shapes):
-            sizes = ", ".join(f"{axis} {size}" for axis, size in entry.artifact.shapes.items() if size is not None)
-            notes.append(f"{entry.name} is not timed: it takes only {sizes}")
+            notes.append(f"{entry.name} is not timed: it takes only {entry.limits}")
     if len(notes) == len(entries):
         raise InputError(
             "a shape must be one that an artifact takes",

@@ -10,6 +10,7 @@ from pathlib import Path
 from albert_export.bench.contenders import ProcessContender
 from albert_export.bench.shapes import CHOICES, IntArray, Shape, make_inputs
 from albert_export.bundle import Artifact, Bundle
+from albert_export.engines.profiles import Profile, read_profiles
 from albert_export.errors import BundleError, InputError, UnknownNameError
 from albert_export.positions import chooses_positions
 from albert_export.runtime_table import RuntimeRow, get_runtime, is_installed, parse_runtime
@@ -47,10 +48,27 @@ class Entry:
         """Size of the artifact's files; one that has two names, as hard links are, counts once."""
         return sum({record.sha256: record.size for record in self.artifact.files}.values())
 
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """Shapes of an engine; nothing of all other artifacts."""
+        return read_profiles(self.artifact.facts.get("profiles", ()))
+
     def takes(self, shape: Shape) -> bool:
-        """Whether the artifact can run the shape; one of fixed sizes runs no other."""
+        """Whether the artifact can run the shape; one of fixed sizes runs no other, an engine none beyond a profile."""
         sizes = self.artifact.shapes
-        return sizes.get("batch") in (None, shape.batch) and sizes.get("sequence") in (None, shape.sequence)
+        given = {"batch": shape.batch, "choices": self.choices or 1, "sequence": shape.sequence}
+        within = not self.profiles or any(
+            all(given[axis] <= most for axis, most in zip(profile.axes, profile.largest, strict=True))
+            for profile in self.profiles
+        )
+        return within and all(sizes.get(axis) in (None, given[axis]) for axis in ("batch", "sequence"))
+
+    @property
+    def limits(self) -> str:
+        """The sizes that the artifact takes only, in words."""
+        fixed = [f"{axis} {size}" for axis, size in self.artifact.shapes.items() if size is not None]
+        largest = ["x".join(map(str, profile.largest)) for profile in self.profiles]
+        return ", ".join(fixed or [f"shapes up to {' or '.join(largest)}"])
 
     @property
     def choices(self) -> int | None:

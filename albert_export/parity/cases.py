@@ -169,6 +169,7 @@ def build_cases(
     tokenizer: Any | None = None,
     seed: int = 0,
     longest: int | None = None,
+    most_choices: int | None = None,
 ) -> tuple[Case, ...]:
     """Return the cases that an artifact can take.
 
@@ -181,13 +182,14 @@ def build_cases(
         tokenizer: The bundle's; None has random ids in the place of text.
         seed: Of the random ids.
         longest: Most tokens of a row that the artifact takes; None for what the model takes.
+        most_choices: Most choices that it takes, where it does not fix their number; None where nothing bounds them.
 
     Raises:
         InputError: The tokenizer does not belong to the model.
     """
     rows = _Rows(config, tokenizer, seed)
     length = sizes.get("sequence")
-    build = _Builder(rows, sizes.get("choices"), "choices" in task.dynamic_axes)
+    build = _Builder(rows, sizes.get("choices"), "choices" in task.dynamic_axes, most_choices)
     if length is None:
         _dynamic_cases(build, rows, longest or config.max_position_embeddings, traced or {})
     else:
@@ -251,11 +253,12 @@ def _padding_case(build: _Builder, rows: _Rows, length: int, *, every_kind: bool
 class _Builder:
     """Puts rows together into cases."""
 
-    def __init__(self, rows: _Rows, choices: int | None, has_choices: bool) -> None:
+    def __init__(self, rows: _Rows, choices: int | None, has_choices: bool, most_choices: int | None) -> None:
         self.cases: list[Case] = []
         self._rows = rows
         self._choices = choices
         self._has_choices = has_choices
+        self._most_choices = most_choices
 
     def add(
         self, name: str, rows: Sequence[_Row], *, padding: Padding, choices: int, length: int | None = None
@@ -272,7 +275,7 @@ class _Builder:
         length = length or max(len(row.ids) for row in rows)
         shape: tuple[int, ...] = (len(rows), length)
         if self._has_choices:
-            choices = self._choices or choices
+            choices = self._choices or min(choices, self._most_choices or choices)
             items = -(-len(rows) // choices)
             rows = [rows[index % len(rows)] for index in range(items * choices)]
             shape = (items, choices, length)

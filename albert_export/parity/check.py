@@ -33,7 +33,7 @@ from albert_export.parity.needs import check_needs
 from albert_export.parity.opening import ChangeInputs, open_artifact
 from albert_export.parity.oracle import TRUTH, Oracle
 from albert_export.parity.packed_padding import asked_for_repeated, is_packed
-from albert_export.parity.profiles import longest_of
+from albert_export.parity.profiles import choices_of, longest_of
 from albert_export.parity.report import ArtifactResult, DataUsed, ParityReport
 from albert_export.parity.rounding import rounded_parts
 from albert_export.parity.source import open_source
@@ -278,6 +278,7 @@ class _Run:
             tokenizer=self.tokenizer,
             seed=self.seed,
             longest=longest_of(first, self.bundle.config),
+            most_choices=choices_of(first),
         )
         if chooses_positions(task):
             cases = asked_at_positions(cases, self.seed)
@@ -402,7 +403,14 @@ def _groups(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
         traced = artifact.facts.get("traced_sizes")
         fixed = (artifact.shapes.get(axis) for axis in ("choices", "sequence"))
         chosen = POSITIONS in artifact.shapes
-        shape = (*fixed, longest_of(artifact), chosen, chosen and is_packed(artifact), rounded_parts(artifact))
+        shape = (
+            *fixed,
+            longest_of(artifact),
+            choices_of(artifact),
+            chosen,
+            chosen and is_packed(artifact),
+            rounded_parts(artifact),
+        )
         alike = [key for key in groups if key[0] == shape]
         if traced or not alike:
             example = tuple((traced or {}).get(axis) for axis in ("choices", "sequence"))

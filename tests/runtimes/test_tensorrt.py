@@ -13,6 +13,8 @@ import pytest
 import albert_export
 from albert_export._nvidia import Gpu
 from albert_export._tensorrt import load_tensorrt
+from albert_export.bench.entries import Entry
+from albert_export.bench.shapes import parse_shapes
 from albert_export.bundle import Bundle
 from albert_export.engines.options import EngineOptions
 from albert_export.errors import BundleError, DeviceError, ExportError, InputError, MissingDependencyError
@@ -129,6 +131,13 @@ def test_a_run_is_the_models_within_a_profile_and_padded_below_it(bundle: Bundle
         with pytest.raises(DeviceError, match=told):
             engine.run(input_ids=[[2, 3, 4, 5]])
         assert engine.run(input_ids=[[2, 3, 4, 5]])["start_logits"].shape == (1, 4), "the process stays usable"
+
+
+def test_bench_times_what_a_profile_takes(bundle: Bundle) -> None:
+    entry = Entry("engine", bundle, bundle.manifest.artifacts[0])
+    assert [entry.takes(shape) for shape in parse_shapes("1x1,4x24,2x8")] == [True] * 3
+    assert [entry.takes(shape) for shape in parse_shapes("5x1,1x25")] == [False] * 2
+    assert entry.limits == "shapes up to 4x24 or 2x8"
 
 
 def test_a_pipeline_keeps_to_the_profiles(bundle: Bundle, fake: FakeTensorRt) -> None:
@@ -295,6 +304,15 @@ def test_a_narrow_precision_passes_parity_with_its_types_obeyed(
     parity = made.manifest.artifacts[0].parity
     assert parity is not None
     assert parity["ok"]
+
+
+def test_parity_of_multiple_choice_keeps_to_the_choices_of_a_profile(fake: FakeTensorRt, tmp_path: Path) -> None:
+    engine = EngineOptions(profiles=("1x2x16,2x2x24,8x2x64",))
+    made = built(tmp_path / "choice", task="choice", parity=True, engine=engine)
+    parity = made.manifest.artifacts[0].parity
+    assert parity is not None
+    assert parity["ok"]
+    assert {shape[1] for shape in fake.fed} == {2}
 
 
 # --- what is refused
