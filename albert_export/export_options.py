@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from albert_export.calibration import calibration_inputs, calibration_texts, coverage
@@ -115,6 +116,13 @@ def check_by_part(target: Target, precision: str) -> None:
         received=f"parts for {precision}",
         fix=f"choose {possible}, or leave quantize out" if possible else "leave quantize out",
     )
+
+
+def calibrated_on(target: Target, texts: list[str] | None, calibrate: str | os.PathLike[str] | None) -> dict[str, str]:
+    """Return what the manifest tells of the texts of an artifact that is built anew elsewhere: the file's last name."""
+    if texts is None or not target.built_on_device:
+        return {}
+    return {"calibrated_on": str(target.calibrated_on) if calibrate is None else Path(calibrate).name}
 
 
 def texts_to_calibrate_on(target: Target, precision: str, calibrate: str | os.PathLike[str] | None) -> list[str] | None:

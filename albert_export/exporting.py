@@ -15,6 +15,7 @@ from albert_export.choosing_parts import leave_costly_parts
 from albert_export.engines.options import EngineOptions
 from albert_export.export_files import put_shared_files, vocabulary_for
 from albert_export.export_options import (
+    calibrated_on,
     check_by_part,
     check_data,
     check_engine_options,
@@ -200,6 +201,7 @@ def export(
             options=options,
             facts={
                 **({"calibration_texts": len(texts)} if texts is not None else {}),
+                **calibrated_on(target_row, texts, calibrate),
                 **({"compat": reader.name} if reader is not None else {}),
             },
             say=say,

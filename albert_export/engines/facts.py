@@ -137,8 +137,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 def rebuild_command(bundle: Bundle, artifact: Artifact) -> str:
     """Return the command that builds an artifact's engine again, on the machine where it is run.
 
-    The checkpoint is the one that the manifest names; a directory, of which it keeps the last name only, has to be
-    there under it.
+    The checkpoint and the texts of a calibration are those that the manifest names; directories and files, of which it
+    keeps the last name only, have to be there under it.
     """
     source = bundle.manifest.source
     words: list[str] = ["albert-export", artifact.target, "--task", bundle.task.name, "--model", source.name]
@@ -147,8 +147,10 @@ def rebuild_command(bundle: Bundle, artifact: Artifact) -> str:
     words += ["--out", str(bundle.path), "--precision", artifact.precision, "--layers", artifact.layers]
     words += [word for axis, size in artifact.shapes.items() if size for word in (f"--{axis}", str(size))]
     words += _profile_words(artifact.facts.get("profiles", ()))
-    if artifact.facts.get("calibration_texts"):
-        words += ["--calibrate", "builtin"]
+    if artifact.facts.get("calibrated_on"):
+        words += ["--calibrate", str(artifact.facts["calibrated_on"])]
+    if artifact.facts.get("fresh_weights"):
+        words.append("--allow-random-head")
     facts = artifact.facts.get(KEY, {})
     if facts.get("version_compatible"):
         words.append("--version-compatible")

@@ -101,7 +101,13 @@ def test_int8_is_calibrated_and_unrolled_unless_told_otherwise(fake: FakeTensorR
     assert artifact.file == "tensorrt/model_int8_static_unrolled.engine"
     assert artifact.layers == "unrolled"
     assert artifact.facts["calibration_texts"] > 10
+    assert artifact.facts["calibrated_on"] == "builtin"
     assert fake.profiles
+    own = tmp_path / "folder" / "ours.txt"
+    own.parent.mkdir()
+    own.write_text("One sentence of mine.\nAnd another one.\n")
+    (artifact,) = built(tmp_path / "own", precision="int8", calibrate=own).manifest.artifacts
+    assert artifact.facts["calibrated_on"] == "ours.txt", "without the folders of this machine"
 
 
 def test_a_run_is_the_models_within_a_profile_and_padded_below_it(bundle: Bundle, fake: FakeTensorRt) -> None:
@@ -182,7 +188,7 @@ def test_the_command_of_the_refusal_is_one_that_the_program_takes(bundle: Bundle
     from albert_export.engines.facts import rebuild_command
 
     artifact = bundle.manifest.artifacts[0]
-    facts = {**artifact.facts, "calibration_texts": 3}
+    facts = {**artifact.facts, "calibrated_on": "ours.txt", "fresh_weights": ["qa_outputs.weight"]}
     facts["engine"] = {**facts["engine"], "version_compatible": True, "hardware_compatible": "same"}
     shapes = {"batch": 2, "sequence": None}
     words = rebuild_command(bundle, replace(artifact, facts=facts, shapes=shapes)).split()[1:]
@@ -190,7 +196,8 @@ def test_the_command_of_the_refusal_is_one_that_the_program_takes(bundle: Bundle
     with command.make_context("tensorrt", words[1:]) as context:
         assert context.params["profiles"] == PROFILES
         assert context.params["batch"] == 2
-        assert context.params["calibrate"] == "builtin"
+        assert str(context.params["calibrate"]) == "ours.txt"
+        assert context.params["allow_random_head"]
         assert (context.params["version_compatible"], context.params["hardware_compatible"]) == (True, "same")
 
 
