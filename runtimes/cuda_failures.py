@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from albert_export.errors import DeviceError, install_command
+from albert_export.errors import DeviceError
+from albert_export.runtime_table import TENSORRT_INSTALL
 
 #: Brings the CUDA libraries that ONNX Runtime's CUDA provider loads.
 BRING_CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]' brings the libraries"
@@ -145,5 +146,5 @@ def _fix(library: str) -> str:
     if library.startswith("libcuda.so"):
         return "install NVIDIA's driver; in a container, give it the GPU"
     if library.startswith(("libnvinfer", "libnvonnxparser")):
-        return f"{install_command('tensorrt')} brings TensorRT"
+        return f"{TENSORRT_INSTALL} brings TensorRT"
     return BRING_CUDA

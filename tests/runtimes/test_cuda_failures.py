@@ -32,7 +32,11 @@ NO_GPU = (
     [
         (WITHOUT_LIBRARIES, "libcublasLt.so.13 must be there", "onnxruntime-gpu[cuda,cudnn]"),
         ("libcuda.so.1: cannot open shared object file", "libcuda.so.1 must be there", "install NVIDIA's driver"),
-        ("libnvinfer.so.11: cannot open shared object file: No such", "libnvinfer.so.11", "brings TensorRT"),
+        (
+            "libnvinfer.so.11: cannot open shared object file: No such",
+            "libnvinfer.so.11",
+            "pip install tensorrt brings TensorRT",
+        ),
         (NO_GPU, "an NVIDIA GPU must be there", "CUDA_VISIBLE_DEVICES"),
         ("CUDA failure 35: CUDA driver version is insufficient", "as new as the CUDA libraries", "upgrade the driver"),
         ("CUDA failure 101: invalid device ordinal ; GPU=3", "GPU of that number", "nvidia-smi -L"),
