@@ -75,6 +75,9 @@ def leave_costly_parts(maker: ArtifactMaker, proof: Proof, report: ParityReport,
         dropped = f"missed parity ({cost['missed']})"
         before, aim = f"{_least_snr(first):.1f} dB", "meets parity"
     say(f"{precision} {dropped}: looking for the part that costs it")
+    around = maker.target.around_integers
+    if around != "fp32":
+        cost["kept_in"] = around
     reports: list[ParityReport] = []
 
     def measure(left: Sequence[str]) -> Trial:
@@ -82,7 +85,7 @@ def leave_costly_parts(maker: ArtifactMaker, proof: Proof, report: ParityReport,
         artifact = maker.make(kept, facts={LEFT: {"parts": list(left), **cost}}, keep=True)
         trial = _of_metrics(proof.measure(artifact)) if fallen else _of_parity(proof.judge(artifact))
         added = human_size(sum(sizes[part] for part in left))
-        say(f"with {', '.join(left)} in fp32 ({added} of it): {trial.told}, from {before}")
+        say(f"with {', '.join(left)} in {around} ({added} of it): {trial.told}, from {before}")
         return trial
 
     def holds() -> bool:
@@ -91,7 +94,7 @@ def leave_costly_parts(maker: ArtifactMaker, proof: Proof, report: ParityReport,
 
     left = choose(sizes, measure, holds)
     if left is None:
-        say(f"no part that {precision} leaves in fp32 {aim}")
+        say(f"no part that {precision} leaves in {around} {aim}")
         maker.make()
         proof.record(report)
         return report

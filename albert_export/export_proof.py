@@ -101,12 +101,13 @@ class Proof:
         """
         from albert_export.parity.data import choose_data
         from albert_export.parity.metrics import allowed_drop, compare, score
+        from albert_export.parity.profiles import longest_of
         from albert_export.runtimes import load
         from albert_export.tokenization import load_tokenizer
 
         candidate = self._writer.candidate()
         data = choose_data(self._data, self._checkpoint.source, candidate.task)
-        before = self._eager_scores[artifact.shapes.get("sequence")]
+        before = self._eager_scores[artifact.shapes.get("sequence") or longest_of(artifact, candidate.config)]
         assert data is not None, "metrics were measured"
         assert not isinstance(before, InputError), "metrics were measured"
         tokenizer = load_tokenizer(candidate.path, config=candidate.config)

@@ -82,15 +82,16 @@ def quantized_parts(sizes: Mapping[str, int], chosen: Sequence[str]) -> dict[str
 
 
 def told_left(fact: Mapping[str, Any], precision: str) -> str:
-    """Return in one line what an export left in fp32, and why.
+    """Return in one line what an export left out of the integers, and why.
 
     Args:
         fact: What stands at :data:`LEFT`: ``parts``, and of the artifact with all parts in ``precision`` either
-            ``metric``, its ``drop`` and ``max_drop``, in points, or ``missed``: what of parity.
+            ``metric``, its ``drop`` and ``max_drop``, in points, or ``missed``: what of parity; ``kept_in``, where it
+            is another precision than fp32.
         precision: Of the artifact.
     """
     if "missed" in fact:
         why = f"missed parity: {fact['missed']}"
     else:
         why = f"dropped {fact['metric']} by {fact['drop']:.2f} points, {fact['max_drop']:.2f} allowed"
-    return f"left in fp32: {', '.join(fact['parts'])} ({precision} {why})"
+    return f"left in {fact.get('kept_in', 'fp32')}: {', '.join(fact['parts'])} ({precision} {why})"

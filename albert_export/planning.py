@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,14 @@ from albert_export.engines.support import NEWEST, Release, release_of
 from albert_export.engines.trtexec import trtexec_command
 from albert_export.errors import InputError
 from albert_export.export_options import (
+    check_by_part,
     check_engine_options,
     fixed_sizes,
     inputs_to_calibrate_on,
     one_of,
     texts_to_calibrate_on,
 )
+from albert_export.parts import check_parts
 from albert_export.positions import check_target_chooses
 from albert_export.targets import FRAMEWORKS, check_precision, get_target
 from albert_export.tasks import get_task
@@ -93,6 +95,7 @@ def plan_engine(
     sequence: int | None = None,
     choices: int | None = None,
     calibrate: str | os.PathLike[str] | None = None,
+    quantize: str | Sequence[str] | None = None,
     engine: EngineOptions | None = None,
     tensorrt: str | None = None,
     save_network: str | os.PathLike[str] | None = None,
@@ -118,6 +121,7 @@ def plan_engine(
         sequence: Fixed number of tokens; None likewise.
         choices: Fixed number of choices; None likewise.
         calibrate: Texts that int8 is calibrated on; None for those that come with the package.
+        quantize: The parts that int8 is for; None for all.
         engine: Profiles, and how the engine would be built.
         tensorrt: Version of TensorRT, e.g. ``10`` or ``11.2``; None for the newest in the table.
         save_network: Where to write the network as ONNX; None to write nothing.
@@ -146,6 +150,9 @@ def plan_engine(
     layers = one_of("layers", layers, target.layers)
     release = NEWEST if tensorrt is None else release_of(tensorrt)
     texts = texts_to_calibrate_on(target, precision, calibrate)
+    if quantize is not None:
+        check_by_part(target, precision)
+    parts = check_parts(quantize)
     network_file = None if save_network is None else Path(save_network)
     if network_file is not None and (network_file.exists() or not network_file.absolute().parent.is_dir()):
         raise InputError(
@@ -186,6 +193,7 @@ def plan_engine(
         task_row,
         precision=precision,
         layers=layers,
+        parts=parts,
         sizes=sizes,
         calibration=calibration,
         metadata={"checkpoint": checkpoint.source.name, "checkpoint_sha256": checkpoint.source.sha256},

@@ -69,6 +69,7 @@ class Target:
         built_on_device: Whether its own runtime builds it, on the device that will run it, and nowhere else: the export
             takes options of the build, and can be planned without the device.
         preflight: ``module:function`` that raises where this machine cannot build it; None where packages are enough.
+        around_integers: What a precision with integers computes the rest in, and the parts that it leaves out.
         layers_of: Precision -> the form of the layers that is its default, where it is another than the target's.
         calibrated_on: Texts that a calibrated precision is calibrated on where none are given; None where it then is
             not calibrated.
@@ -97,6 +98,7 @@ class Target:
     int4_form: str | None = None
     built_on_device: bool = False
     preflight: str | None = None
+    around_integers: str = "fp32"
     layers_of: Mapping[str, str] = field(default_factory=dict)
     calibrated_on: str | None = None
 
@@ -213,7 +215,7 @@ TARGETS: tuple[Target, ...] = (
         runtimes=("tensorrt",),
         precisions=("fp32", "fp16", "bf16", "int8"),
         calibrated=("int8",),
-        by_part=(),
+        by_part=("int8",),
         int8_form="weights per output, activations with fixed ranges, calibrated on built-in texts; the rest in fp16",
         layers=("rolled", "unrolled"),
         opsets=None,
@@ -224,6 +226,7 @@ TARGETS: tuple[Target, ...] = (
         build_extra="onnx",
         built_on_device=True,
         preflight="albert_export.graphs.tensorrt_build:open_builder",
+        around_integers="fp16",
         # Each layer its own ranges, and no integers in a loop, of which TensorRT's page of operators says nothing.
         layers_of={"int8": "unrolled"},
         calibrated_on="builtin",

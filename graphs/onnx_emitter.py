@@ -132,7 +132,7 @@ def emit_onnx(
     form = {"precision": precision, "tokens": tokens}
     built.metadata_props.update(file_metadata(task, config, layers, {**form, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
-    quantized = quantized_parts(_quantizable_bytes(built), parts) if precision in ("int8", "int4") else {}
+    quantized = quantized_parts(quantizable_bytes(built), parts) if precision in ("int8", "int4") else {}
     passes = _pipeline(opset, precision, tokens, parts, ranges)
     changed = run_passes(built, passes, unique_parameter_bytes=unique)
     progress(f"writing {path.name}")
@@ -198,7 +198,7 @@ def _precision_facts(precision: str, quantized: list[str], *, calibrated: bool) 
     return {"activations": "float16" if precision == "fp16" else "float32"}
 
 
-def _quantizable_bytes(model: ir.Model) -> dict[str, int]:
+def quantizable_bytes(model: ir.Model) -> dict[str, int]:
     """Return the float32 bytes of each part's matrices that can be quantised."""
     return {part: sum(_nbytes(value) for value in quantizable(model, [part])) for part in PARTS}
 

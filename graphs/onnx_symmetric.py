@@ -9,7 +9,7 @@ Scales are numbers that float16 holds, because what is around them is in float16
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,19 +33,22 @@ _STEPS = 127
 _LEAST = np.float32(2.0**-20)
 
 
-def quantize_symmetric(model: ir.Model, ranges: Mapping[str, tuple[float, float]]) -> bool:
+def quantize_symmetric(
+    model: ir.Model, ranges: Mapping[str, tuple[float, float]], parts: Sequence[str] = PARTS
+) -> bool:
     """Write the products with weights in int8.
 
     Args:
         model: A float32 graph; changed in place.
         ranges: Least and largest number of each activation that
             :func:`albert_export.graphs.onnx_quantization.quantizable_activations` names.
+        parts: What the integers are for, of :data:`albert_export.parts.PARTS`.
 
     Raises:
         ExportError: The graph is quantised already.
     """
     check_not_quantized(model)
-    chosen = [value for value in quantizable(model, PARTS) if any(node.op_type != "Gather" for node, _ in value.uses())]
+    chosen = [value for value in quantizable(model, parts) if any(node.op_type != "Gather" for node, _ in value.uses())]
     if not chosen:
         return False
     zero = _initializer(model, "symmetric_zero_point", np.zeros((), dtype=np.int8))

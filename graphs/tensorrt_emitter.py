@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from albert_export.graphs.tensorrt_build import Builder, build_engine, check_bui
 from albert_export.graphs.tensorrt_network import OPSET, build_network
 from albert_export.graphs.tensorrt_plan import plan_network
 from albert_export.graphs.tracing import Trace
+from albert_export.parts import PARTS
 from albert_export.tasks import Task
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def emit_tensorrt(
     *,
     precision: str = "fp32",
     layers: str = "rolled",
+    parts: Sequence[str] = PARTS,
     sizes: Mapping[str, int | None] | None = None,
     calibration: Iterable[Feed] | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -47,6 +49,7 @@ def emit_tensorrt(
         path: The file to make; it must not exist.
         precision: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         layers: ``rolled`` or ``unrolled``.
+        parts: With int8: what the integers are for, of :data:`albert_export.parts.PARTS`.
         sizes: Fixed size of a dynamic axis; absent or None takes the range of the profiles.
         calibration: For int8: inputs by name, int64.
         metadata: Entries of the network's ``metadata_props``.
@@ -58,7 +61,7 @@ def emit_tensorrt(
     Raises:
         MissingDependencyError: Polygraphy or tensorrt is not installed.
         DeviceError: TensorRT's libraries or a GPU are not there, or it is too old for what is asked.
-        InputError: A profile breaks its rule.
+        InputError: A profile breaks its rule, or no chosen part has anything to quantise.
         ExportError: The model cannot be traced or typed, or TensorRT does not build it.
     """
     options = engine or EngineOptions()
@@ -72,6 +75,7 @@ def emit_tensorrt(
         task,
         precision=precision,
         layers=layers,
+        parts=parts,
         sizes=sizes,
         calibration=calibration,
         metadata=metadata,
@@ -110,7 +114,9 @@ def emit_tensorrt(
             "operators": {use.operator: use.nodes for use in plan.uses},
             "loops": [f"{name} x {trips}" for name, trips in plan.loops.items()],
             "passes": list(network.passes),
+            **({"quantized": list(network.quantized)} if network.quantized else {}),
         },
         traced_sizes=dict(network.traced.traced_sizes),
+        quantized_bytes=network.quantized,
         traced=network.traced,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from albert_export._imports import require
 from albert_export.errors import ExportError
 from albert_export.graphs.onnx_calibration import Feed, observed_ranges
-from albert_export.graphs.onnx_emitter import build_graph, file_metadata
+from albert_export.graphs.onnx_emitter import build_graph, file_metadata, quantizable_bytes
 from albert_export.graphs.onnx_file import check_onnx, without_weights, write_onnx
 from albert_export.graphs.onnx_quantization import quantizable_activations
 from albert_export.graphs.onnx_sharing import stored_weight_bytes
@@ -19,7 +19,7 @@ from albert_export.graphs.onnx_symmetric import quantize_symmetric
 from albert_export.graphs.passes import Pass, pipeline, run_passes
 from albert_export.graphs.tracing import Trace, trace
 from albert_export.graphs.weights import WeightStore
-from albert_export.parts import PARTS
+from albert_export.parts import PARTS, quantized_parts
 from albert_export.tasks import Task
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Network:
         passes: Names of the passes that changed it.
         unique: Bytes of the model's unique parameters in float32.
         stored: Bytes of the weights that it stores.
+        quantized: Part -> bytes that its matrices which became integers take in float32; those with any.
     """
 
     graph: ir.Model
@@ -54,6 +55,7 @@ class Network:
     passes: tuple[str, ...]
     unique: int
     stored: int
+    quantized: Mapping[str, int]
 
     def write(self, path: Path) -> tuple[Path, ...]:
         """Write it as ONNX, check it, and return the files: the model's, and weights beside it from 2 GB on.
@@ -78,6 +80,7 @@ def build_network(
     *,
     precision: str,
     layers: str,
+    parts: Sequence[str] = PARTS,
     sizes: Mapping[str, int | None] | None = None,
     calibration: Iterable[Feed] | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -92,6 +95,7 @@ def build_network(
         precision: ``fp32``; ``fp16`` or ``bf16``, weights and arithmetic; or ``int8``, products with weights, and the
             rest in float16.
         layers: ``rolled`` or ``unrolled``.
+        parts: What the integers are for, of :data:`albert_export.parts.PARTS`.
         sizes: Fixed size of a dynamic axis; absent or None stays symbolic.
         calibration: For int8: inputs by name, int64; activations get the ranges that they have on these.
         metadata: Further entries of ``metadata_props``.
@@ -100,6 +104,7 @@ def build_network(
 
     Raises:
         ExportError: There is no such precision or no calibration for int8, or the model cannot be traced or typed.
+        InputError: No chosen part has anything to quantise.
         SharingError: A pass copied a weight.
     """
     if precision not in ("fp32", *TYPES, "int8"):
@@ -120,18 +125,19 @@ def build_network(
     if calibration is not None:
         progress("measuring the ranges of activations")
         observed = build_graph(traced, WeightStore(traced.program, traced.weights), config, OPSET)
-        ranges = observed_ranges(observed, quantizable_activations(observed, PARTS), calibration)
+        ranges = observed_ranges(observed, quantizable_activations(observed, parts), calibration)
     graph = build_graph(traced, store, config, OPSET)
     graph.metadata_props.update(file_metadata(task, config, layers, {"precision": precision, **(metadata or {})}))
     unique = store.unique_parameter_bytes()
-    passes = run_passes(graph, _passes(precision, ranges), unique_parameter_bytes=unique)
-    return Network(graph, traced, passes, unique, stored_weight_bytes(graph))
+    quantized = quantized_parts(quantizable_bytes(graph), parts) if precision == "int8" else {}
+    passes = run_passes(graph, _passes(precision, ranges, parts), unique_parameter_bytes=unique)
+    return Network(graph, traced, passes, unique, stored_weight_bytes(graph), quantized)
 
 
-def _passes(precision: str, ranges: Mapping[str, tuple[float, float]] | None) -> tuple[Pass, ...]:
+def _passes(precision: str, ranges: Mapping[str, tuple[float, float]] | None, parts: Sequence[str]) -> tuple[Pass, ...]:
     quantizing = []
     if ranges is not None:
-        quantizing = [Pass("quantize-symmetric", lambda model: quantize_symmetric(model, ranges))]
+        quantizing = [Pass("quantize-symmetric", lambda model: quantize_symmetric(model, ranges, parts))]
     narrowing = [Pass("settle-loop-conditions", settle_loop_conditions)]
     dtype = TYPES.get(_AROUND_INT8 if precision == "int8" else precision)
     if dtype is not None:

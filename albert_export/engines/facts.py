@@ -147,6 +147,8 @@ def rebuild_command(bundle: Bundle, artifact: Artifact) -> str:
     words += ["--out", str(bundle.path), "--precision", artifact.precision, "--layers", artifact.layers]
     words += [word for axis, size in artifact.shapes.items() if size for word in (f"--{axis}", str(size))]
     words += _profile_words(artifact.facts.get("profiles", ()))
+    if artifact.facts.get("quantized"):
+        words += ["--quantize", ",".join(artifact.facts["quantized"])]
     if artifact.facts.get("calibrated_on"):
         words += ["--calibrate", str(artifact.facts["calibrated_on"])]
     if artifact.facts.get("fresh_weights"):

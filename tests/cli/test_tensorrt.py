@@ -79,6 +79,7 @@ def test_a_network_that_would_be_refused_is_printed_and_is_exit_code_2(
         (("--plan", "--precision", "int4"), "TensorRT artifacts can be fp32, fp16, bf16 or int8; received int4"),
         (("--plan", "--tensorrt", "8.6"), "TensorRT must be 10.x or 11.x; received 8.6"),
         (("--plan", "--workspace", "lots"), "workspace must be a number of bytes"),
+        (("--plan", "--quantize", "ffn"), "parts are chosen for TensorRT artifacts in int8; received parts for fp32"),
         (("--plan", "--calibrate", "builtin"), "calibration texts serve TensorRT artifacts in int8"),
         (
             ("--plan", "--save-network", "nowhere/net.onnx"),

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from albert_export.errors import ExportError
+from albert_export.errors import ExportError, InputError
 from albert_export.graphs.onnx_symmetric import scale_for
 from albert_export.graphs.tensorrt_network import Network, build_network
 from albert_export.tasks import Task, get_task
@@ -67,6 +67,20 @@ def test_scales_are_numbers_of_float16_and_never_0() -> None:
     assert (scales > 0).all()
     assert (scales == scales.astype(np.float16).astype(np.float32)).all()
     np.testing.assert_allclose(scales[2:4], [0.05 / 127, 0.1], rtol=2e-3)
+
+
+def test_parts_that_are_left_out_stay_in_float16() -> None:
+    task = get_task("qa")
+    texts = [inputs(task, 2, 2, length) for length in (5, 12)]
+    built = build_network(tiny_model(task), task, precision="int8", layers="rolled", parts=("ffn",), calibration=texts)
+    types = {name: value.dtype for name, value in built.graph.graph.initializers.items()}
+    integers = [name for name, dtype in types.items() if dtype == ir.DataType.INT8 and name != "symmetric_zero_point"]
+    assert list(built.quantized) == ["ffn"]
+    assert integers
+    assert all(".ffn" in name for name in integers)
+    assert [name for name, dtype in types.items() if ".attention." in name and dtype == ir.DataType.FLOAT16]
+    with pytest.raises(InputError, match="there must be a matrix with 16 outputs or more to quantise"):
+        build_network(tiny_model(task), task, precision="int8", layers="rolled", parts=("head",), calibration=texts)
 
 
 def test_int8_takes_calibration_and_nothing_else_does() -> None:

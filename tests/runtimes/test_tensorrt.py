@@ -313,6 +313,23 @@ def test_a_narrow_precision_passes_parity_with_its_types_obeyed(
     assert parity["ok"]
 
 
+def test_int8_leaves_out_what_costs_too_much_and_the_command_that_rebuilds_it_says_so(
+    fake: FakeTensorRt, tmp_path: Path
+) -> None:
+    from albert_export.engines.facts import rebuild_command
+
+    engine = EngineOptions(profiles=("1x1,2x16,16x96",))
+    made = built(tmp_path / "qa", model="albert-mini", precision="int8", parity=True, engine=engine)
+    (artifact,) = made.manifest.artifacts
+    assert artifact.parity is not None
+    assert artifact.parity["ok"]
+    left = artifact.facts["left_in_fp32"]
+    assert left["kept_in"] == "fp16"
+    assert left["parts"]
+    assert set(left["parts"]).isdisjoint(artifact.facts["quantized"])
+    assert f"--quantize {','.join(artifact.facts['quantized'])} " in rebuild_command(made, artifact)
+
+
 def test_parity_of_multiple_choice_keeps_to_the_choices_of_a_profile(fake: FakeTensorRt, tmp_path: Path) -> None:
     engine = EngineOptions(profiles=("1x2x16,2x2x24,8x2x64",))
     made = built(tmp_path / "choice", task="choice", parity=True, engine=engine)
