@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu haswell lint format bench docs mini clean
+.PHONY: help demo test test-gpu test-clients haswell lint format bench docs mini clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 # Expanded only when an environment has to be made: the first interpreter that is new enough.
@@ -29,7 +29,7 @@ BENCH_SIZES ?= base
 DEMO_TEXT := docs/demo.txt
 
 help:  ## list what make can do
-	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)$$/make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@python='$(PYTHON)'; \
@@ -64,6 +64,10 @@ test-gpu:  ## check and time everything on an NVIDIA GPU, in GPU_PYTHON's enviro
 
 haswell: $(DEV_STAMP)  ## int8 on an emulated processor without VNNI; needs qemu-x86_64 (Debian: apt install qemu-user)
 	ALBERT_EXPORT_TEST_HASWELL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 tests/runtimes/test_without_vnni.py
+
+# Each client lives in an environment of its own under build/clients/, made from its registry when its versions change.
+test-clients: $(DEV_STAMP)  ## run bundles in programs that nobody here wrote; some of them with CLIENTS="optimum iree"
+	ALBERT_EXPORT_TEST_CLIENTS="$(CLIENTS)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 -v --durations 12 -o timeout=1500 tests/clients/check_clients.py
 
 lint: $(DEV_STAMP)  ## ruff, formatting and mypy
 	$(BIN)/ruff check

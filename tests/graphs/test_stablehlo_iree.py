@@ -14,7 +14,7 @@ from albert_export.graphs.stablehlo_emitter import emit_stablehlo
 from albert_export.tasks import get_task
 from tests.graphs.flax_models import eager_outputs, inputs, tiny_model, worst_relative_error
 
-CLIENT = Path(__file__).parents[1] / "clients" / "read_stablehlo.py"
+CLIENT = Path(__file__).parents[1] / "clients" / "ask_iree.py"
 
 
 @pytest.mark.parametrize(("task", "layers"), [("question-answering", "rolled"), ("pretraining", "unrolled")])
@@ -24,15 +24,19 @@ def test_iree_computes_what_the_eager_model_does(task: str, layers: str, tmp_pat
     sizes = {"batch": 2, "sequence": 9}
     emitted = emit_stablehlo(model, task_row, tmp_path / "model.jax", layers=layers, sizes=sizes)
     feed = inputs(task_row, 2, 1, 9)
+    names = [spec.name for spec in task_row.outputs]
+    record = {name: array.tolist() for name, array in feed.items()}
+    job = {"files": [str(file) for file in emitted.files], "outputs": names, "records": [record]}
     done = subprocess.run(
-        [sys.executable, str(CLIENT), str(emitted.files[1]), str(emitted.files[-1])],
-        input=json.dumps({name: array.tolist() for name, array in feed.items()}),
+        [sys.executable, str(CLIENT)],
+        input=json.dumps([job]),
         capture_output=True,
         text=True,
         check=True,
         cwd=tmp_path,
     )
-    found = [np.asarray(output, np.float32) for output in json.loads(done.stdout)]
+    ((answer,),) = json.loads(done.stdout)
+    found = [np.asarray(answer[name], np.float32) for name in names]
     expected = eager_outputs(model, task_row, feed)
     assert worst_relative_error(found, expected) < 1e-4
     assert worst_relative_error(found, [-output for output in expected]) > 0.1
