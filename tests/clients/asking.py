@@ -56,6 +56,14 @@ def shown_texts(bundle: Path, task: str, form: Form) -> Asked:
     return list(compress(records, known)), list(compress(ours, known))
 
 
+def whole_answers(bundle: Path, task: str, form: Form) -> Asked:
+    """Return the questions, and our pipeline's answers as an app gets them."""
+    records = questions(task)
+    with albert_export.pipeline(bundle, target=form.target, precision=form.precision) as pipeline:
+        answers = [pipeline(record) for record in records]
+    return records, [{"text": each.text, "start": each.start, "score": each.score} for each in answers]
+
+
 def plain_texts(bundle: Path, task: str, form: Form) -> Asked:
     """The same for clients with tokenizers of their own.
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.clients.asking import Asked, plain_texts, rows, shown_texts, spans, texts
+from tests.clients.asking import Asked, plain_texts, rows, shown_texts, spans, texts, whole_answers
 from tests.clients.browsers import ask_in_browser
 from tests.clients.bundles import Form
 from tests.clients.comparing import OUTPUTS, PROBABILITIES
@@ -177,6 +177,19 @@ CLIENTS = (
         shown_texts,
         PROBABILITIES,
         layout="transformersjs",
+    ),
+    *(
+        # The score of an answer is a product of two probabilities, and its model runs in kernels of WebAssembly.
+        Client(
+            "page",
+            in_python("page"),
+            ("question-answering",),
+            (form,),
+            whole_answers,
+            {**PROBABILITIES, "int8": 3e-2},
+            layout="web",
+        )
+        for form in ("int8", "fp32")
     ),
     Client(
         "onnxruntime-web",

@@ -81,7 +81,7 @@ function answered(answer) {
   ]);
   byId("result").hidden = false;
   // For programs that look at the page.
-  byId("result").dataset.answer = JSON.stringify({ number, ...answer });
+  Object.assign(byId("result").dataset, { number, answer: JSON.stringify(answer) });
 }
 
 function fail(message) {

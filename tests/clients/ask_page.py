@@ -1,0 +1,88 @@
+"""Answer on the page that ``albert-export bundle --for web`` writes, by keyboard, on the screen of a phone.
+
+What it reads and prints: ``clients.py``. Beside the answers it holds the page to what it promises: it asks no other
+server for anything, tells no error, and is never wider than the screen.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+#: Milliseconds for the model to be loaded, and for one answer.
+LOADING, ANSWERING = 300_000, 60_000
+PHONE = {"width": 360, "height": 640}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a directory as any server of files does."""
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Keep standard output to the answers."""
+
+
+def answer(page: Page, job: dict[str, Any]) -> list[dict[str, Any]]:
+    """Open the site and answer its records."""
+    told: list[str] = []
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
+    page.on("requestfailed", lambda request: told.append(f"not loaded: {request.url}"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=job["directory"])) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        site = f"http://127.0.0.1:{server.server_port}/"
+        page.on(
+            "request", lambda request: None if request.url.startswith((site, "data:")) else told.append(request.url)
+        )
+        page.goto(site)
+        page.wait_for_selector("html[data-loaded]", timeout=LOADING)
+        answers = [ask(page, number, record) for number, record in enumerate(job["records"], 1)]
+        server.shutdown()
+    if told:
+        raise SystemExit(f"the page told {told}")
+    return answers
+
+
+def ask(page: Page, number: int, record: dict[str, Any]) -> dict[str, Any]:
+    """Type a text and a question, and return what the page marks."""
+    page.focus("#text")
+    for field in ("context", "question"):
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(record[field])
+        page.keyboard.press("Tab" if field == "context" else "Enter")
+    page.wait_for_selector(f"#result[data-number='{number}']", timeout=ANSWERING)
+    found = json.loads(page.get_attribute("#result", "data-answer") or "")
+    shown = page.inner_text("#answer")
+    marked = page.evaluate("[...document.querySelectorAll('#marked mark')].map((mark) => mark.textContent)")
+    if [shown] != marked or shown != found["text"] or page.text_content("#marked") != record["context"]:
+        raise SystemExit(f"the page shows {shown!r} and marks {marked} where it found {found}")
+    if page.evaluate("document.documentElement.scrollWidth") > PHONE["width"]:
+        raise SystemExit(f"the page is wider than a screen of {PHONE['width']} pixels")
+    return {"text": found["text"], "start": found["start"], "score": found["score"]}
+
+
+def main() -> None:
+    """Answer all jobs in one browser."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        raise SystemExit(f"the program {' or '.join(BROWSERS)} must be installed; fix: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        answers = []
+        for job in json.load(sys.stdin):
+            page = browser.new_page(viewport=PHONE)
+            answers.append(answer(page, job))
+            page.close()
+        browser.close()
+    print(json.dumps(answers))
+
+
+if __name__ == "__main__":
+    main()
