@@ -21,10 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from albert_export.parity.criteria import Criterion
+from tests.clients.arm64 import arm64_python
 from tests.clients.asking import Asked, plain_texts, rows, shown_texts, spans, texts, whole_answers
 from tests.clients.browsers import ask_in_browser
 from tests.clients.bundles import Form
-from tests.clients.comparing import OUTPUTS, PROBABILITIES
+from tests.clients.comparing import OUTPUTS, OUTPUTS_ELSEWHERE, PROBABILITIES
 from tests.clients.environments import HERE, ClientError, needed_program, node_environment, python_environment
 from tests.clients.questions import FIELDS
 
@@ -52,7 +54,7 @@ class Client:
         tasks: Tasks that it is asked.
         forms: Forms of the bundle, names in ``bundles.FORMS``; each is asked.
         asked: What it is asked of a form, and what ours answers.
-        tolerances: Largest difference of a number, by precision.
+        tolerances: Largest difference of a number, or the criterion of outputs, by precision.
         layout: The consumer whose layout it opens; None for the bundle as it is.
     """
 
@@ -61,7 +63,7 @@ class Client:
     tasks: tuple[str, ...]
     forms: tuple[str, ...]
     asked: Callable[[Path, str, Form], Asked]
-    tolerances: Mapping[str, float]
+    tolerances: Mapping[str, float | Criterion]
     layout: str | None = None
 
 
@@ -73,6 +75,11 @@ def in_python(name: str, *, python: str | None = None) -> Ask:
         return _run([str(python_environment(name, python=python)), str(program)], jobs)
 
     return ask
+
+
+def under_qemu(jobs: list[Job]) -> Any:
+    """Ask by ``ask_arm64.py`` in an arm64 Python."""
+    return _run([*arm64_python(), str(HERE / "ask_arm64.py")], jobs)
 
 
 def in_node(program: str) -> Ask:
@@ -165,6 +172,10 @@ CLIENTS = (
         PROBABILITIES,
     ),
     Client("iree", in_python("iree"), ("question-answering", "text-classification"), ("stablehlo",), rows, OUTPUTS),
+    *(
+        Client("arm64", under_qemu, ("text-classification", "feature-extraction"), forms, rows, OUTPUTS_ELSEWHERE)
+        for forms in (("fp32", "int8"), ("tflite", "tflite-int8"))
+    ),
     Client(
         "transformersjs-chromium",
         in_chromium(

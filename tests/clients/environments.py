@@ -34,12 +34,12 @@ def python_environment(name: str, *, python: str | None = None) -> Path:
     """
     requirements = REQUIREMENTS / f"{name}.txt"
     directory = CACHE / name
-    if not _is_made(directory, requirements):
+    if not is_made(directory, requirements):
         runs = f"{sys.version_info.major}.{sys.version_info.minor}"
         base = sys.executable if python in (None, runs) else needed_program(f"python{python}")
-        _made([base, "-m", "venv", "--clear", str(directory)])
-        _made([str(directory / "bin" / "python"), *INSTALL, "--requirement", str(requirements)])
-        _stamp(directory, requirements)
+        made([base, "-m", "venv", "--clear", str(directory)])
+        made([str(directory / "bin" / "python"), *INSTALL, "--requirement", str(requirements)])
+        stamp(directory, requirements)
     return directory / "bin" / "python"
 
 
@@ -51,14 +51,14 @@ def node_environment() -> Path:
     """
     lock = NODE / "package-lock.json"
     directory = CACHE / "node"
-    if not _is_made(directory, lock):
+    if not is_made(directory, lock):
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         for file in (NODE / "package.json", lock):
             shutil.copy(file, directory)
         # The script of onnxruntime-node would download CUDA's provider.
-        _made([needed_program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=directory)
-        _stamp(directory, lock)
+        made([needed_program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=directory)
+        stamp(directory, lock)
     return directory
 
 
@@ -76,18 +76,25 @@ def needed_program(*names: str) -> str:
     raise ClientError(f"the program {' or '.join(names)} must be installed; fix: apt install {package}")
 
 
-def _made(command: list[str], *, cwd: Path | None = None) -> None:
+def made(command: list[str], *, cwd: Path | None = None) -> None:
+    """Run a command that makes an environment.
+
+    Raises:
+        ClientError: It failed; the message has the end of what it said.
+    """
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ClientError(f"{' '.join(command)} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-def _is_made(directory: Path, versions: Path) -> bool:
+def is_made(directory: Path, versions: Path) -> bool:
+    """Return whether an environment is whole, and made from this list of versions."""
     stamp = directory / STAMP
     return stamp.is_file() and stamp.read_text() == _hash(versions)
 
 
-def _stamp(directory: Path, versions: Path) -> None:
+def stamp(directory: Path, versions: Path) -> None:
+    """Say that an environment is whole."""
     (directory / STAMP).write_text(_hash(versions))
 
 
