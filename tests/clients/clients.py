@@ -176,6 +176,18 @@ CLIENTS = (
         Client("arm64", under_qemu, ("text-classification", "feature-extraction"), forms, rows, OUTPUTS_ELSEWHERE)
         for forms in (("fp32", "int8"), ("tflite", "tflite-int8"))
     ),
+    *(
+        Client(
+            "triton",
+            in_python("triton", python="3.11"),
+            ("question-answering", "text-classification"),
+            (form,),
+            rows,
+            OUTPUTS,
+            layout="triton",
+        )
+        for form in ("fp32", "int8")
+    ),
     Client(
         "transformersjs-chromium",
         in_chromium(
@@ -190,14 +202,13 @@ CLIENTS = (
         layout="transformersjs",
     ),
     *(
-        # The score of an answer is a product of two probabilities, and its model runs in kernels of WebAssembly.
         Client(
             "page",
             in_python("page"),
             ("question-answering",),
             (form,),
             whole_answers,
-            {**PROBABILITIES, "int8": 3e-2},
+            PROBABILITIES,
             layout="web",
         )
         for form in ("int8", "fp32")
