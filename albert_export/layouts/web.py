@@ -81,7 +81,8 @@ def _chosen(place: Place, precision: str | None, file: str | None) -> Artifact:
         there = {artifact.precision for artifact in bundle.manifest.artifacts if artifact.target == "onnx"}
         precision = next((each for each in PRECISIONS if each in there), None)
     artifact = bundle.select("onnx", precision, file=file)
-    if artifact.precision not in PRECISIONS or POSITIONS in artifact.shapes or None not in artifact.shapes.values():
+    fixed = artifact.shapes.get("sequence") is not None or artifact.shapes.get("batch") not in (None, 1)
+    if artifact.precision not in PRECISIONS or POSITIONS in artifact.shapes or fixed:
         raise BundleError(
             f"the page reads ONNX files with dynamic axes in {', '.join(PRECISIONS)}",
             received=f"{artifact.file} in {artifact.precision}",
@@ -96,6 +97,13 @@ def _told(place: Place, artifact: Artifact) -> dict[str, Any]:
     config = bundle.config
     tokenizer = load_tokenizer(bundle.path, config=config)
     options = QuestionAnsweringOptions(**own_defaults(config, "question-answering", QuestionAnsweringOptions))
+    most = min(config.max_position_embeddings, tokenizer.model_max_length)
+    if options.max_seq_len is not None and options.max_seq_len > most:
+        raise BundleError(
+            f"max_seq_len of the model's options must be at most {most}, the longest that it takes",
+            received=options.max_seq_len,
+            fix="correct task_specific_params in the checkpoint's config.json and export again",
+        )
     weights = [f"model/{_last(record.path)}" for record in artifact.files if not record.path.endswith(".onnx")]
     size = sum(record.size for record in artifact.files if not record.path.endswith(".onnx"))
     size += next(record.size for record in artifact.files if record.path == artifact.file)
@@ -108,9 +116,12 @@ def _told(place: Place, artifact: Artifact) -> dict[str, Any]:
         "inputs": [{"name": tensor["name"], "dtype": tensor["dtype"]} for tensor in artifact.inputs],
         "cls": tokenizer.cls_token_id,
         "sep": tokenizer.sep_token_id,
-        "longest": options.max_seq_len or min(MAX_SEQ_LEN, config.max_position_embeddings),
+        "longest": options.max_seq_len or min(MAX_SEQ_LEN, most),
         "overlap": options.doc_stride,
         "longestAnswer": options.max_answer_len,
+        "mayBeImpossible": options.handle_impossible_answer,
+        "noAnswerThreshold": options.no_answer_threshold,
+        "wholeWords": options.align_to_words,
         "example": EXAMPLE,
         "facts": [
             ["Model", source.name],

@@ -49,8 +49,8 @@ def arm64_python() -> list[str]:
         _unpack_packages(directory, root)
         _unpack_wheels(directory, wheels)
         (root / "proc").mkdir()
-        (root / "proc" / "cpuinfo").write_text(CPUINFO)
         stamp(directory, WHEELS)
+    (root / "proc" / "cpuinfo").write_text(CPUINFO)
     variables = {
         "PYTHONHOME": root / "usr",
         "PYTHONPATH": wheels,

@@ -6,8 +6,10 @@ Runs in the Python of an arm64 Debian, under qemu (``arm64.py``).
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,5 +50,13 @@ def answer(job: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: outputs[name].astype(np.float32).tolist() for name in job["outputs"]} for outputs in found]
 
 
+def check_processor() -> None:
+    """Refuse to answer on another processor than the one that is to be shown: it multiplies int8 by dot products."""
+    features = Path("/proc/cpuinfo").read_text()
+    if platform.machine() != "aarch64" or "asimddp" not in features:
+        raise SystemExit(f"this must run on an ARM64 processor with dot products: {platform.machine()}, {features}")
+
+
 if __name__ == "__main__":
+    check_processor()
     print(json.dumps([answer(job) for job in json.load(sys.stdin)]))

@@ -2,7 +2,7 @@
 
 The server of nvidia-pytriton has the Python backend only. Everything else of ``config.pbtxt`` is read as it is written:
 names, types and shapes of the tensors, batching, instance groups. In the place of ONNX Runtime's backend stands a
-program of its Python backend, which hands the server's batches to ONNX Runtime.
+program of its Python backend, which gives each request to ONNX Runtime by itself.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import pytriton
 
@@ -104,7 +104,11 @@ def served(repository: Path, backends: Path) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(timeout=60)
+        try:
+            server.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def ready(address: str) -> bool:
@@ -112,7 +116,7 @@ def ready(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"{address}/v2/health/ready", timeout=10) as response:
             return bool(response.status == 200)
-    except (URLError, ConnectionError):
+    except (OSError, HTTPException):  # refused, or closed again while it starts
         return False
 
 

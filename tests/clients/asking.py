@@ -57,11 +57,20 @@ def shown_texts(bundle: Path, task: str, form: Form) -> Asked:
 
 
 def whole_answers(bundle: Path, task: str, form: Form) -> Asked:
-    """Return the questions, and our pipeline's answers as an app gets them."""
+    """Return the questions, some of long and odd texts too, and our pipeline's answers as an app gets them."""
     records = questions(task)
+    contexts = [record["context"] for record in records if "context" in record]
+    odd = (
+        "(Ravencliff) is a town.\n",
+        "“Ravencliff”\n\nis  where she lives. ",
+        "Zoe\u0308, of Ravencliff, lives there.",
+    )
+    records += [{"question": "Where does she live? ", "context": text} for text in (*odd, "\n".join(contexts[:6]))]
     with albert_export.pipeline(bundle, target=form.target, precision=form.precision) as pipeline:
         answers = [pipeline(record) for record in records]
-    return records, [{"text": each.text, "start": each.start, "score": each.score} for each in answers]
+    return records, [
+        {"text": each.text, "start": each.start, "score": each.score, "none": each.no_answer_score} for each in answers
+    ]
 
 
 def plain_texts(bundle: Path, task: str, form: Form) -> Asked:

@@ -51,8 +51,12 @@ def ask_in_browser(
             raise ClientError(f"the page told nothing within {LONGEST} seconds; not found: {missing}") from None
         finally:
             browser.terminate()
-            browser.wait(timeout=60)
             server.shutdown()
+            try:
+                browser.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                browser.kill()
+                browser.wait()
     if "error" in answer:
         raise ClientError(f"{answer['error']}; not found: {missing}")
     return answer["answers"]

@@ -13,8 +13,10 @@ standard input and prints, last, a JSON list with a list of answers for each. A 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -110,21 +112,22 @@ def in_chromium(client: str, *, library: str, wasm: str) -> Ask:
 
 def _run(command: list[str], jobs: list[Job]) -> Any:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    # A group of its own: a browser or server that it has started ends with it.
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env={**kept, **VARIABLES}, start_new_session=True
+    )
     try:
-        done = subprocess.run(
-            command,
-            input=json.dumps(jobs),
-            env={**kept, **VARIABLES},
-            capture_output=True,
-            text=True,
-            timeout=LONGEST,
-            check=False,
-        )
+        stdout, stderr = process.communicate(json.dumps(jobs), timeout=LONGEST)
     except subprocess.TimeoutExpired:
         raise ClientError(f"it had not answered after {LONGEST} seconds") from None
-    if done.returncode != 0:
-        raise ClientError(f"exit code {done.returncode}: {done.stderr[-4000:]}{done.stdout[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.returncode != 0:
+        raise ClientError(f"exit code {process.returncode}: {stderr[-4000:]}{stdout[-2000:]}")
+    return json.loads(stdout.splitlines()[-1])
 
 
 ONNX = ("fp32", "fp16", "int8")
@@ -211,7 +214,7 @@ CLIENTS = (
             PROBABILITIES,
             layout="web",
         )
-        for form in ("int8", "fp32")
+        for form in ("int8", "fp32", "fp16")
     ),
     Client(
         "onnxruntime-web",

@@ -20,6 +20,10 @@ OUTPUTS = {"fp32": 1e-3, "fp16": 1e-1, "int8": 5e-1}
 OUTPUTS_ELSEWHERE: dict[str, float | Criterion] = {"fp32": 1e-4, "int8": criterion_for("fp16")}
 
 
+#: Outputs whose last axis is the sequence.
+OF_TOKENS = ("start_logits", "end_logits")
+
+
 def differences(theirs: list[Any], ours: list[Any], *, tolerance: float | Criterion) -> list[str]:
     """Return a line for each answer that is another one: texts must be equal, numbers equal to ``tolerance``.
 
@@ -47,7 +51,9 @@ def _outputs_beyond(criterion: Criterion, theirs: list[Any], ours: list[Any]) ->
             exact, got = np.asarray(our[name], np.float64), np.asarray(their[name], np.float64)
             if exact.shape != got.shape:
                 return [f"{name} of shape {got.shape} instead of {exact.shape}"]
-            pool = measure(name, exact, exact.astype(np.float32), got, np.ones(exact.shape[:1], bool))
+            # As in parity, each label or hidden unit has a mean of its own, which a bias gives it.
+            where, by_entry = np.ones(exact.shape[:1], bool), name not in OF_TOKENS
+            pool = measure(name, exact, exact.astype(np.float32), got, where, by_entry=by_entry)
             pools.setdefault(name, Pool()).add(pool)
     return [
         f"{name}: {pool.snr_db:.1f} dB, cosine {pool.cosine:.4f}, gain {pool.gain:.3f}"

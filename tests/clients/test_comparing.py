@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
+from albert_export.parity.criteria import criterion_for
 from tests.clients.comparing import differences
 
 OURS = [{"text": "in São Paulo", "score": 0.25}, {"scores": {"yes": 0.5, "no": 0.5}}, {"labels": ["O", "B-PER"]}]
@@ -50,3 +52,19 @@ def test_only_tokens_that_are_as_good_change_places() -> None:
 
 def test_a_missing_answer_is_noticed() -> None:
     assert differences(OURS[1:], OURS, tolerance=1.0) == ["2 answers to 3 questions"]
+
+
+@pytest.mark.parametrize(("noise_db", "noticed"), [(40.0, False), (20.0, True), (-math.inf, True)])
+def test_outputs_are_held_to_a_criterion_over_all_runs(noise_db: float, noticed: bool) -> None:
+    chance = np.random.default_rng(0)
+    ours = [{"logits": chance.normal(size=(4, 3)) + np.array([5.0, 0.0, -5.0])} for _ in range(50)]
+    scale = math.nan if noise_db == -math.inf else 10.0 ** (-noise_db / 20)
+    theirs = [{"logits": run["logits"] + scale * chance.normal(size=(4, 3))} for run in ours]
+    lines = differences(theirs, ours, tolerance=criterion_for("fp16"))
+    assert [line.partition(":")[0] for line in lines] == ["logits"] * noticed
+
+
+def test_outputs_of_other_names_or_shapes_are_noticed() -> None:
+    ours = [{"logits": [[1.0, 2.0]]}]
+    for theirs in ({"logit": [[1.0, 2.0]]}, {"logits": [[1.0]]}, {}):
+        assert differences([theirs], ours, tolerance=criterion_for("fp16")) != []

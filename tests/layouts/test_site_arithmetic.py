@@ -48,10 +48,12 @@ def encoded(question: int, text: int) -> Encoded:
 def test_windows_are_cut_as_the_pipeline_cuts_them(tmp_path: Path, text: int, overlap: int) -> None:
     question, longest = 7, 30
     ours = [[int(place) for place in window.origin] for window in encoded(question, text).windows(1, longest, overlap)]
-    form = {"cls": 0, "sep": question + 1, "longest": longest, "overlap": overlap}
+    form = {"cls": 0, "sep": question + 1, "longest": longest, "overlap": overlap, "longestAnswer": 5}
     value = [list(range(1, question + 1)), list(range(question + 2, question + 2 + text)), form]
     theirs = asked(tmp_path, "spans.windowsOf(...value)", value)
-    assert [window["ids"][:-1] for window in theirs] == [places[:-1] for places in ours]
+    assert [window["ids"] for window in theirs] == [[*places[:-1], question + 1] for places in ours]
+    assert all(window["types"] == [0] * 9 + [1] * (len(window["ids"]) - 9) for window in theirs)
+    assert all((window["begin"], window["count"]) == (9, len(window["ids"]) - 10) for window in theirs)
     assert [window["first"] for window in theirs] == [places[question + 2] - question - 2 for places in ours]
 
 
@@ -76,20 +78,36 @@ def test_spans_are_scored_as_the_pipeline_scores_them(tmp_path: Path, most: int)
 
 
 @needs_node
+def test_a_question_leaves_room_for_an_answer(tmp_path: Path) -> None:
+    form = {"cls": 0, "sep": 1, "longest": 30, "overlap": 5, "longestAnswer": 15}
+    cut = """value.map(([question, text, form]) => {
+      try { return spans.windowsOf(Array(question).fill(2), Array(text).fill(3), form).length; }
+      catch (error) { return error.message; }
+    })"""
+    found = asked(tmp_path, cut, [[12, 16, form], [13, 14, form], [13, 15, form]])
+    assert found == [2, 1, "The question is too long: it leaves no room for the text within 30 tokens."]
+
+
+@needs_node
 def test_words_end_where_the_pipelines_end(tmp_path: Path) -> None:
     texts = [
-        'Ada\'s book, "Notes".',
+        "Ada's book, (Notes).",
         "über  Zürich (2024)!",
         "東京は大きい。",
         "e\u0301tude",
         "ภาษาไทย ok",
         "a\u00a0b",
         "½ €5",
+        "a😀b 𝒳y𠀀",
     ]
     cases = [[text, start, end] for text in texts for start in range(len(text)) for end in range(start, len(text) + 1)]
-    found = asked(tmp_path, "value.map((each) => words.wholeWords(...each))", cases)
-    wanted = [list(whole_words(*case)) for case in cases]
-    differing = [
-        (case, ours, theirs) for case, ours, theirs in zip(cases, wanted, found, strict=True) if ours != theirs
-    ]
-    assert not differing
+    # Strings count UTF-16 units there.
+    placed = [[text, units(text[:start]), units(text[:end])] for text, start, end in cases]
+    found = asked(tmp_path, "value.map((each) => words.wholeWords(...each))", placed)
+    wanted = [[units(text[:place]) for place in whole_words(text, start, end)] for text, start, end in cases]
+    rows = zip(cases, wanted, found, strict=True)
+    assert [(case, ours, theirs) for case, ours, theirs in rows if ours != theirs] == []
+
+
+def units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

@@ -55,9 +55,17 @@ def test_the_reader_is_told_what_the_pipeline_knows(tmp_path: Path) -> None:
 
 
 def test_the_model_tells_how_long_its_answers_are(tmp_path: Path) -> None:
-    params = {"task_specific_params": {"question-answering": {"max_answer_len": 7, "max_seq_len": 64}}}
-    facts = told(site(tmp_path, config=params))
-    assert (facts["longest"], facts["longestAnswer"]) == (64, 7)
+    own = {"max_answer_len": 7, "max_seq_len": 64, "doc_stride": 9, "align_to_words": False}
+    impossible = {"handle_impossible_answer": True, "no_answer_threshold": 1.5}
+    facts = told(site(tmp_path, config={"task_specific_params": {"question-answering": own | impossible}}))
+    assert (facts["longest"], facts["longestAnswer"], facts["overlap"], facts["wholeWords"]) == (64, 7, 9, False)
+    assert (facts["mayBeImpossible"], facts["noAnswerThreshold"]) == (True, 1.5)
+
+
+def test_a_length_that_the_model_does_not_take_is_refused(tmp_path: Path) -> None:
+    params = {"task_specific_params": {"question-answering": {"max_seq_len": 513}}}
+    with pytest.raises(BundleError, match=r"must be at most 512.*received 513"):
+        site(tmp_path, config=params)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +73,8 @@ def test_the_model_tells_how_long_its_answers_are(tmp_path: Path) -> None:
     [
         ({"precision": "bf16"}, "onnx/model_bf16.onnx in bf16"),
         ({"shapes": {"batch": 1, "sequence": 128}}, "onnx/model.onnx in fp32"),
+        ({"shapes": {"batch": None, "sequence": 128}}, "onnx/model.onnx in fp32"),
+        ({"shapes": {"batch": 4, "sequence": None}}, "onnx/model.onnx in fp32"),
     ],
 )
 def test_a_model_that_no_page_runs_is_refused(tmp_path: Path, fields: dict[str, Any], received: str) -> None:

@@ -1,14 +1,19 @@
 // The page: what is typed goes to the reader, what it answers is shown and marked in the text.
 
 const byId = (id) => document.getElementById(id);
-const reader = new Worker(new URL("./reader.js", import.meta.url), { type: "module" });
+// A worker from an address follows the rules that its server sends along, one from a blob those of this page: that it may
+// ask no other server for anything.
+const start = `import ${JSON.stringify(new URL("./reader.js", import.meta.url).href)};`;
+const reader = new Worker(URL.createObjectURL(new Blob([start], { type: "text/javascript" })), { type: "module" });
 const form = byId("form");
 const text = byId("text");
 const question = byId("question");
 let facts;
 let number = 0;
 let asked;
+let failed = "";
 
+tell("Loading the model…");
 show();
 
 async function show() {
@@ -40,10 +45,11 @@ async function show() {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  if (failed) return fail(failed);
   // The newest question counts: an answer to an older one is not shown.
   number += 1;
   asked = text.value;
-  byId("ask").disabled = true;
+  busy(true);
   byId("problem").hidden = true;
   tell("Reading…");
   reader.postMessage({ number, question: question.value, text: asked });
@@ -53,29 +59,32 @@ text.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });
 
-reader.onerror = (event) => fail(event.message || "The reader could not be started.");
+reader.onerror = (event) => fail((failed = event.message || "The reader could not be started."));
 reader.onmessage = ({ data }) => {
-  if (data.failed !== undefined) return fail(`The model could not be loaded: ${data.failed}`);
+  if (data.failed !== undefined) return fail((failed = `The model could not be loaded: ${data.failed}`));
   if (data.loaded !== undefined) {
     document.documentElement.dataset.loaded = "";
-    if (!byId("ask").disabled) tell(`Ready: the model was loaded in ${time(data.loaded.milliseconds)}.`);
+    if (number === 0) tell(`Ready: the model was loaded in ${time(data.loaded.milliseconds)}.`);
     return undefined;
   }
-  if (data.number !== number) return undefined;
-  byId("ask").disabled = false;
+  if (data.number !== number || failed) return undefined;
+  busy(false);
   if (data.error !== undefined) return fail(data.error);
   return answered(data.answer);
 };
 
 function answered(answer) {
-  tell("");
-  byId("problem").hidden = true;
-  byId("answer").textContent = answer.text;
+  const none = answer.start === answer.end;
+  const shown = none ? "The text does not say." : answer.text;
+  // The line of the status is always there: what changes in it is read aloud.
+  tell(none ? shown : `Answer: ${shown}`);
+  byId("answer").textContent = shown;
   const mark = document.createElement("mark");
   mark.textContent = answer.text;
-  byId("marked").replaceChildren(asked.slice(0, answer.start), mark, asked.slice(answer.end));
+  byId("marked").replaceChildren(asked.slice(0, answer.start), ...(none ? [] : [mark]), asked.slice(answer.end));
   list(byId("measured"), [
     ["Probability", answer.score.toFixed(3)],
+    ...(facts.mayBeImpossible ? [["Of no answer", answer.noAnswer.toFixed(3)]] : []),
     ["Time", time(answer.milliseconds)],
     ["Read", `${answer.tokens} tokens${answer.windows > 1 ? ` in ${answer.windows} windows` : ""}`],
   ]);
@@ -86,10 +95,15 @@ function answered(answer) {
 
 function fail(message) {
   tell("");
-  byId("ask").disabled = false;
+  busy(false);
   byId("result").hidden = true;
   byId("problem").textContent = message;
   byId("problem").hidden = false;
+}
+
+// A button that is disabled would lose the focus of whoever pressed it by key.
+function busy(is) {
+  byId("ask").setAttribute("aria-disabled", String(is));
 }
 
 function tell(message) {

@@ -3,7 +3,7 @@
 import { Tokenizer } from "./vendor/tokenizers.min.mjs";
 import * as ort from "./vendor/ort.wasm.bundle.min.mjs";
 import { spansOf, windowsOf } from "./spans.js";
-import { tokensOf, wholeWords } from "./words.js";
+import { tokensOf, trimmed, wholeWords } from "./words.js";
 
 ort.env.wasm.wasmPaths = { wasm: new URL("./vendor/ort-wasm-simd-threaded.wasm", import.meta.url).href };
 // More threads need headers from the server that a static site seldom has.
@@ -51,30 +51,32 @@ async function answer({ facts, session, tokenizer }, question, text) {
   const read = tokensOf(tokenizer, text);
   if (asked.ids.length === 0) throw new Error("Type a question first.");
   if (read.ids.length === 0) throw new Error("Type a text first.");
-  const windows = windowsOf(asked.ids, read.ids, {
-    cls: facts.cls,
-    sep: facts.sep,
-    longest: facts.longest,
-    overlap: facts.overlap,
-  });
+  const windows = windowsOf(asked.ids, read.ids, facts);
   const rows = [];
   for (const window of windows) rows.push({ window, ...(await run(session, facts, window)) });
   const { spans, none } = spansOf(rows, facts.longestAnswer);
-  for (const span of spans) {
-    const [start, end] = wholeWords(text, read.offsets[span.first][0], read.offsets[span.last][1]);
-    if (start < end)
-      return {
-        start,
-        end,
-        text: text.slice(start, end),
-        score: Math.exp(span.log),
-        noAnswer: Math.exp(none),
-        tokens: asked.ids.length + read.ids.length,
-        windows: windows.length,
-        milliseconds: performance.now() - began,
-      };
+  const found = firstSpan(spans, read.offsets, text, facts.wholeWords ? wholeWords : trimmed);
+  if (found === undefined) throw new Error("The text has no words that the model can read.");
+  const impossible = facts.mayBeImpossible && none - facts.noAnswerThreshold > found.log;
+  const { start, end, log } = impossible ? { start: 0, end: 0, log: none } : found;
+  return {
+    start,
+    end,
+    text: text.slice(start, end),
+    score: Math.exp(log),
+    noAnswer: Math.exp(none),
+    tokens: asked.ids.length + read.ids.length,
+    windows: windows.length,
+    milliseconds: performance.now() - began,
+  };
+}
+
+function firstSpan(spans, offsets, text, placed) {
+  for (const { first, last, log } of spans) {
+    const [start, end] = placed(text, offsets[first][0], offsets[last][1]);
+    if (start < end && Number.isFinite(log)) return { start, end, log };
   }
-  throw new Error("The text has no words that the model can read.");
+  return undefined;
 }
 
 async function run(session, facts, { ids, types }) {

@@ -5,14 +5,15 @@
  *
  * @param {number[]} question Ids.
  * @param {number[]} text Ids.
- * @param {{cls: number, sep: number, longest: number, overlap: number}} form Ids around the texts; most tokens of a
- *   row, and how many of the text's a row shares with the next.
+ * @param {{cls: number, sep: number, longest: number, overlap: number, longestAnswer: number}} form Ids around the
+ *   texts; most tokens of a row, how many of the text's a row shares with the next, and most of an answer.
  * @returns {{ids: number[], types: number[], first: number, begin: number, count: number}[]} `first` is the number of
  *   the window's first token in the text, `begin` its place in the row, `count` how many there are.
  */
-export function windowsOf(question, text, { cls, sep, longest, overlap }) {
+export function windowsOf(question, text, { cls, sep, longest, overlap, longestAnswer }) {
   const room = longest - question.length - 3;
-  if (room < Math.min(2, text.length)) throw new Error(`The question leaves no room for the text within ${longest} tokens.`);
+  if (text.length > room && room < Math.max(2, longestAnswer))
+    throw new Error(`The question is too long: it leaves no room for the text within ${longest} tokens.`);
   const starts = [0];
   if (text.length > room) {
     const step = room - Math.min(overlap, Math.floor(room / 2));

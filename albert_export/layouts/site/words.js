@@ -12,13 +12,19 @@ const NO_SPACES = [
 ];
 const IN_WORD = /^[\p{L}\p{N}\p{Mn}\p{Mc}]$/u;
 const SPACE = /^\s$/u;
+// What tokenizers cut before they look words up: SentencePiece at white space, WordPiece (BERT) at signs and ideographs too.
+const BETWEEN_SPACES = /\S+/gu;
+const AS_BERT =
+  /\[(?:PAD|UNK|CLS|SEP|MASK)\]|[!-\/:-@\[-`{-~]|\p{P}|\p{Script=Han}|[^\s!-\/:-@\[-`{-~\p{P}\p{Script=Han}]+/gu;
+// A letter with the marks that stand behind it: they change together.
+const WITH_MARKS = /\P{M}\p{M}*|\p{M}+/gu;
 // The mark that SentencePiece puts before a word.
 const META = "\u2581";
 
 /**
  * Tokens of a text, each with the characters it stands for.
  *
- * The tokenizer's words are what white space parts, and each is cut into tokens by itself: so is each encoded here.
+ * Tokenizers cut each word into tokens by itself: so is each encoded here.
  *
  * @param {import("@huggingface/tokenizers").Tokenizer} tokenizer
  * @param {string} text
@@ -27,10 +33,19 @@ const META = "\u2581";
 export function tokensOf(tokenizer, text) {
   const ids = [];
   const offsets = [];
-  for (const { 0: word, index } of text.matchAll(/\S+/gu)) {
+  const pieces = tokenizer.tokenizer.model.continuing_subword_prefix;
+  for (const { 0: word, index } of text.matchAll(pieces ? AS_BERT : BETWEEN_SPACES)) {
     const encoded = tokenizer.encode(word, { add_special_tokens: false });
     ids.push(...encoded.ids);
-    for (const [start, end] of placesOf(tokenizer, word, encoded.tokens)) offsets.push([index + start, index + end]);
+    const places = placesOf(tokenizer, word, encoded.tokens);
+    // The mark of the first word alone stands for its first character; of others, for the space before them.
+    if (index === 0 && encoded.tokens[0] === META) places[0] = [0, word.match(WITH_MARKS)[0].length];
+    for (const [start, end] of places) offsets.push([index + start, index + end]);
+  }
+  if (!pieces && ids.length > 0 && SPACE.test(text.at(-1))) {
+    // White space at the end is a word of nothing.
+    ids.push(tokenizer.token_to_id(META));
+    offsets.push([text.length, text.length]);
   }
   return { ids, offsets };
 }
@@ -39,12 +54,10 @@ function placesOf(tokenizer, word, tokens) {
   // Which character of the word each character of its normal form comes from.
   const origin = [];
   let normal = "";
-  for (let at = 0; at < word.length; ) {
-    const character = String.fromCodePoint(word.codePointAt(at));
+  for (const { 0: character, index: at } of word.matchAll(WITH_MARKS)) {
     const form = tokenizer.normalizer ? tokenizer.normalizer(character) : character;
     for (let unit = 0; unit < form.length; unit++) origin.push([at, at + character.length]);
     normal += form;
-    at += character.length;
   }
   const texts = tokens.map((token) => bare(token, tokenizer));
   // Where characters change together, such as two grave accents for a quotation mark, the word is told as a whole.
@@ -65,10 +78,16 @@ function bare(token, { tokenizer: { model } }) {
   return inside && token.startsWith(inside) ? token.slice(inside.length) : token.replaceAll(META, "");
 }
 
-/** Widen [start, end) to whole words and take white space off its ends. */
-export function wholeWords(text, start, end) {
+/** Take white space off both ends of [start, end). */
+export function trimmed(text, start, end) {
   while (start < end && SPACE.test(text[start])) start++;
   while (start < end && SPACE.test(text[end - 1])) end--;
+  return [start, end];
+}
+
+/** Widen [start, end) to whole words, and take white space off its ends. */
+export function wholeWords(text, first, last) {
+  let [start, end] = trimmed(text, first, last);
   if (start === end) return [start, end];
   for (let before; start > 0 && inWord((before = characterBefore(text, start))) && inWord(characterAt(text, start)); )
     start -= before.length;
