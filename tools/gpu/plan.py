@@ -59,7 +59,7 @@ WAYS: tuple[Way, ...] = (
 #: Stands for a head in the check of a way's memory.
 MEMORY = "memory"
 
-#: Ways whose memory is checked: those that can be told how much of a GPU to take.
+#: Ways whose memory is checked: those that can be told how much of a GPU to take, and that a run can overrun.
 BOUNDED = ("jax", "onnxruntime")
 
 #: Sizes of captured artifacts where they are checked.
