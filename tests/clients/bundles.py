@@ -46,6 +46,7 @@ FORMS: Mapping[str, Form] = {
     "fp16": Form("onnx", "fp16"),
     "int8": Form("onnx", "int8"),
     "tflite": Form("tflite"),
+    "tflite-int8": Form("tflite", "int8"),
     "task-library": Form("tflite", "fp32", {"compat": "task-library"}),
     "task-library-int8": Form("tflite", "int8", {"compat": "task-library"}),
     "mediapipe": Form("tflite", "fp32", {"compat": "mediapipe"}),
