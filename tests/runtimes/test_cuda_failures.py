@@ -15,7 +15,7 @@ WITHOUT_LIBRARIES = (
     "\x1b[1;31m2026-11-28 18:25:40.502444125 [E:onnxruntime:Default, provider_bridge_ort.cc:2458 operator()] "
     "/onnxruntime_src/onnxruntime/core/session/provider_bridge_ort.cc:2043 onnxruntime::Provider& "
     "onnxruntime::ProviderLibrary::Get() [ONNXRuntimeError] : 1 : FAIL : Failed to load library "
-    "/opt/app/lib/python3.11/site-packages/onnxruntime/capi/libonnxruntime_providers_cuda.so with error: "
+    "/srv/app/lib/python3.11/site-packages/onnxruntime/capi/libonnxruntime_providers_cuda.so with error: "
     "libcublasLt.so.13: cannot open shared object file: No such file or directory\n\x1b[m\n"
     "\x1b[0;93m2026-11-28 18:25:40.502454648 [W:onnxruntime:Default, onnxruntime_pybind_state.cc:1295 "
     "CreateExecutionProviderFactoryInstance] Failed to create CUDAExecutionProvider. Require cuDNN 9.* and CUDA 13.*. "
@@ -138,5 +138,5 @@ def test_the_library_that_lacks_is_told_without_where_it_was_looked_for() -> Non
         "object file: No such file or directory"
     )
     error = str(cuda_failed(0, WITHOUT_LIBRARIES))
-    assert "/opt/app" not in error and "\x1b" not in error and "onnxruntime-gpu[cuda,cudnn]" in error
+    assert "/srv/app" not in error and "\x1b" not in error and "onnxruntime-gpu[cuda,cudnn]" in error
     assert told("nothing known\nand more") == "nothing known; and more"
