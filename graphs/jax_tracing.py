@@ -123,7 +123,7 @@ def traceable(task: Task, precision: str) -> Iterator[None]:
             yield
     except AlbertExportError:
         raise  # what the model itself refuses is told in its own words
-    except (RuntimeError, TypeError, ValueError, NotImplementedError, AssertionError) as error:
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
         raise ExportError(f"JAX must be able to trace {task.flax_class}", received=_told(error)) from error
 
 

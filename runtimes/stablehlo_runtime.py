@@ -253,7 +253,7 @@ class StableHloRuntime(Runtime):
                     lowered = jax.jit(exported.call).lower(arrays, weights)
                     with without_broken_programs(self.cache):
                         self._programs[shape] = lowered.compile()
-                except (ValueError, NotImplementedError) as error:
+                except (ValueError, NotImplementedError) as error:  # the second: what JAX cannot lower for this device
                     raise not_loadable(self._file, _told(error), by=f"that jax {jax.__version__} compiles") from error
             return self._programs[shape], weights
 

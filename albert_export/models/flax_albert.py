@@ -15,6 +15,7 @@ from __future__ import annotations
 from albert_export.models import _flax_required  # noqa: F401
 
 # isort: split
+from abc import abstractmethod
 from typing import Any
 
 import jax
@@ -136,9 +137,9 @@ class FlaxAlbertModuleWithHead(nn.Module):
         """Return the bare model, for ``setup``."""
         return FlaxAlbertModule(self.config, self.dtype, self.form, add_pooling_layer)
 
+    @abstractmethod
     def answer(self, encoded: FlaxBaseModelOutputWithPooling, deterministic: bool) -> ModelOutput:
         """Return the head's output for what the bare model gave."""
-        raise NotImplementedError
 
     def __call__(
         self,
