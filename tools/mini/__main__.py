@@ -47,11 +47,11 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
     from tools.mini.eager import eager_pipeline
     from tools.mini.evaluation import FIGURE, figures
     from tools.mini.masking import Masker
-    from tools.mini.model import MiniModel, mini_config
+    from tools.mini.model import COMPILERS, MiniModel, mini_config
     from tools.mini.renaming import Renamer
     from tools.mini.stages import stage_directories
+    from tools.mini.times import Times
     from tools.mini.train import save, train
-    from tools.mini.worlds.names import listed_and_held_out
 
     began = time.monotonic()
 
@@ -59,8 +59,10 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
         print(f"{time.monotonic() - began:6.0f} s  {what}", flush=True)
 
     files = work / "vocabulary"
+    times = Times(run / "seconds.json")
     if not (files / "tokenizer.json").exists():
-        vocabulary.write(files, vocabulary.train(SEED))
+        with times.of("vocabulary"):
+            vocabulary.write(files, vocabulary.train(SEED))
     say("vocabulary")
     tokenizer = data.tokenizer_in(files)
     tasks = {task for stage in stages for task, _ in stage.counts} & set(FIGURE)
@@ -73,6 +75,8 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
     torch.manual_seed(SEED)
     model = MiniModel(mini_config(len(tokenizer.get_vocab()), **shape))
     say(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters")
+    if not model.compile_layer():
+        say(f"the layer is not compiled, which takes a C++ compiler ({', '.join(COMPILERS)}): slower by about a third")
 
     def look(step: int) -> Mapping[str, Any]:  # noqa: ARG001
         found = {}
@@ -84,25 +88,27 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
     for stage, directory in zip(stages, stage_directories(run, stages, shape), strict=True):
         weights = directory / "weights.pt"
         if not weights.exists():
-            paths = data.make(work / "data", files, stage.counts, stage.seed)
-            sets = data.load(paths, begin=stage.begin, spells=stage.spells)
-            for part in sets:
-                longest = part.lengths().max()
-                say(f"{part.task}: {len(part):,} items, {len(part.ids):,} tokens, at most {longest} each")
-            renamer = Renamer.of(tokenizer, sets, listed_and_held_out()) if stage.training.renamed else None
-            directory.mkdir(parents=True, exist_ok=True)
-            (directory / "log.jsonl").unlink(missing_ok=True)
-            train(
-                model,
-                sets,
-                Masker.of(tokenizer),
-                stage.training,
-                look=look,
-                renamer=renamer,
-                directory=directory,
-                say=say,
-            )
-            save(model, weights)
+            with times.of("texts"):
+                paths = data.make(work / "data", files, stage.counts, stage.seed)
+            with times.of("training"):
+                sets = data.load(paths, begin=stage.begin, spells=stage.spells)
+                for part in sets:
+                    longest = part.lengths().max()
+                    say(f"{part.task}: {len(part):,} items, {len(part.ids):,} tokens, at most {longest} each")
+                renamer = Renamer.of(tokenizer, sets) if stage.training.renamed else None
+                directory.mkdir(parents=True, exist_ok=True)
+                (directory / "log.jsonl").unlink(missing_ok=True)
+                train(
+                    model,
+                    sets,
+                    Masker.of(tokenizer),
+                    stage.training,
+                    look=look,
+                    renamer=renamer,
+                    directory=directory,
+                    say=say,
+                )
+                save(model, weights)
         model.load_state_dict(torch.load(weights, weights_only=True))
         say(f"the {stage.name} stage is trained")
     return weights
@@ -149,7 +155,10 @@ def main() -> int:
     if not arguments.train_only:
         from tools.mini.finishing import finish
 
-        finish(weights, run, work / "vocabulary", stages, arguments.out, arguments.docs, shape)
+        missed = finish(weights, work, run, stages, arguments.out, arguments.docs, shape)
+        for miss in missed:
+            print(f"MISS {miss}")
+        return 1 if missed else 0
     return 0
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.mini.encoding import TASKS, TEXT_LABELS, Rows, encode_items, texts_of
+from tools.mini.worlds.names import listed_and_held_out
 
 if TYPE_CHECKING:
     from albert_export.tokenization import AlbertTokenizerFast
@@ -34,6 +35,7 @@ SHARD = 5000
 PROCESSES = 2
 #: Texts that are drawn for each short one to classify, at most.
 MOST_DRAWN = 20
+_WORD = re.compile(r"[a-z]+")
 _NEGATION = re.compile(r"\b(not|never|no|nothing|less|neither|but|far from)\b", re.IGNORECASE)
 
 
@@ -78,12 +80,13 @@ def _says_it_plainly(item: Mapping[str, Any]) -> bool:
 
 
 def written() -> list[str]:
-    """Return the English sentences that were written by hand for the built-in vocabulary."""
+    """Return the English sentences that were written by hand for the built-in vocabulary, without held-out names."""
+    unused = listed_and_held_out()
     return [
         line
         for name in ("daily_life", "knowledge", "news_and_opinion", "questions")
         for line in (WRITTEN / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-        if line
+        if line and unused.isdisjoint(_WORD.findall(line.lower()))
     ]
 
 
@@ -151,9 +154,23 @@ def _make_shard(directory: Path, vocabulary: Path, task: str, count: int, seed: 
             tokens=rows.tokens,
             starts=rows.starts,
             labels=rows.labels,
+            fingerprints=np.asarray([fingerprint(task, item) for item in items], dtype=np.int64),
         )
     unfinished.rename(path)
     return path
+
+
+def stored_fingerprints(paths: Iterable[Path]) -> dict[str, set[int]]:
+    """Return task -> fingerprints of all items in shards.
+
+    Args:
+        paths: Files of :func:`make`.
+    """
+    found: dict[str, set[int]] = {}
+    for path in paths:
+        with np.load(path) as stored:
+            found.setdefault(_task_of(path), set()).update(stored["fingerprints"].tolist())
+    return found
 
 
 def source_hash() -> str:
@@ -196,7 +213,7 @@ def load(paths: list[Path], *, begin: float = 0.0, spells: Spells | None = None)
     """
     parts: dict[tuple[str, str], list[Mapping[str, npt.NDArray[Any]]]] = {}
     for path in paths:
-        task = next(task for task in TASKS if path.name.startswith(task))
+        task = _task_of(path)
         length = path.name.removeprefix(task).rpartition("-")[0].removeprefix("-")
         with np.load(path) as stored:
             shard = {name: stored[name] for name in stored.files}
@@ -205,6 +222,10 @@ def load(paths: list[Path], *, begin: float = 0.0, spells: Spells | None = None)
         _joined(task, shards, (spells or {}).get((task, length or None), (begin, 1.0)))
         for (task, length), shards in parts.items()
     ]
+
+
+def _task_of(path: Path) -> str:
+    return next(task for task in TASKS if path.name.startswith(task))
 
 
 def _joined(task: str, shards: list[Mapping[str, npt.NDArray[Any]]], spell: tuple[float, float]) -> Rows:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from albert_export.parity.metric_formulas import exact_match
-from tools.mini.data import items_of, tokenizer_in
+from tools.mini.data import fingerprint, items_of, tokenizer_in
 from tools.mini.eager import eager_runtime, product_model
 from tools.mini.evaluation import FIGURE, figures, item_scores
 from tools.mini.writing import held_out_path, read_items
@@ -116,6 +116,36 @@ def answers_by_length(pipeline: Any) -> list[dict[str, Any]]:
             value = round(100 * float(right[chosen].mean()), 2)
             found.append({"tokens": [low + 1, high], "items": int(chosen.sum()), "exact_match": value})
     return found
+
+
+def leaks(
+    sets: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], trained: Mapping[str, Collection[int]]
+) -> dict[str, int]:
+    """Return for each task how many held-out items the training set has, letter case and spaces apart.
+
+    Args:
+        sets: (task, split) -> items.
+        trained: Task -> fingerprints of its items in the training set.
+    """
+    found: dict[str, int] = {}
+    for (task, _), items in sets.items():
+        known = trained.get(task, ())
+        found[task] = found.get(task, 0) + sum(fingerprint(task, item) in known for item in items)
+    return found
+
+
+def failures(figures: Mapping[str, Any]) -> list[str]:
+    """Return a line for each gate that figures do not pass.
+
+    Args:
+        figures: Those of :func:`all_figures`, and ``leaks`` where they were counted.
+    """
+    found = misses(figures["tasks"])
+    if figures["baseline_exact_match"]["held_out"] >= BASELINE_LIMIT:
+        found.append(f"the questions are too easy: the baseline reaches {BASELINE_LIMIT:.0f}")
+    return found + [
+        f"{task}: {count} held-out items leaked" for task, count in figures.get("leaks", {}).items() if count
+    ]
 
 
 def misses(tasks: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:

@@ -7,13 +7,13 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tools.mini.data import fingerprint, items_of
+from tools.mini.data import fingerprint, items_of, make, stored_fingerprints, tokenizer_in
 from tools.mini.encoding import texts_of
 from tools.mini.evaluation import FIGURE
 from tools.mini.worlds.names import held_out_words
@@ -34,16 +34,22 @@ HELD_OUT = {"held_out": 1000, "new_patterns": 300}
 def known_names(tokenizer: Any) -> set[str]:
     """Return the held-out names that the vocabulary knows as one piece.
 
-    Such a piece was in no text of its own, but may have stood for another name, or stands in a hand-written sentence:
-    nobody could say that training never saw the name.
+    Such a piece may have been read as another word, or as a part of one: nobody could say that training never saw it.
     """
     return {name for name in held_out_words(NAME_DRAWS, HELD_OUT_SEED) if len(tokenizer.tokenize(name)) == 1}
 
 
-def held_out_items(task: str, split: str, count: int, tokenizer: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield different items of a split, without known names; of masked words those that are one piece."""
+def held_out_items(task: str, split: str, count: int, tokenizer: Any, known: Set[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield different items of a split.
+
+    Args:
+        task: Their task.
+        split: Their split.
+        count: How many.
+        tokenizer: The vocabulary: masked words are one piece of it.
+        known: Names that are in none of them.
+    """
     seen: set[int] = set()
-    known = known_names(tokenizer)
     for item in items_of(task, split, 4 * count, HELD_OUT_SEED):
         mark = fingerprint(task, item)
         whole = task != "fill-mask" or len(tokenizer.tokenize(item["targets"][0])) == 1
@@ -58,45 +64,54 @@ def held_out_items(task: str, split: str, count: int, tokenizer: Any) -> Iterato
 
 def finish(
     weights: Path,
+    work: Path,
     run: Path,
-    vocabulary: Path,
     stages: Sequence[Stage],
     out: Path,
     docs: Path,
     shape: Mapping[str, int],
-) -> None:
+) -> list[str]:
     """Write everything that comes of a training.
 
     Args:
         weights: File of the trained weights.
+        work: Directory of the vocabulary and the texts.
         run: Directory of the training: in it, the directory of each stage with its ``log.jsonl``.
-        vocabulary: Directory of the tokenizer's files.
         stages: What was trained.
         out: Directory of the package's files.
         docs: Directory of the figures and the picture.
         shape: Sizes that are not the usual ones.
+
+    Returns:
+        A line for each gate that the figures do not pass.
     """
     import torch
 
     from tools.mini.curve import draw, joined, read_log
-    from tools.mini.data import tokenizer_in
-    from tools.mini.figures import all_figures
+    from tools.mini.figures import all_figures, failures, leaks
     from tools.mini.model import MiniModel, mini_config
     from tools.mini.stages import stage_directories
+    from tools.mini.times import Times
     from tools.mini.writing import write_weights
 
+    times = Times(run / "seconds.json")
+    vocabulary = work / "vocabulary"
     tokenizer = tokenizer_in(vocabulary)
     model = MiniModel(mini_config(len(tokenizer.get_vocab()), **shape))
     model.load_state_dict(torch.load(weights, weights_only=True))
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("spiece.model", "tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(vocabulary / name, out / name)
-    for task in FIGURE:
-        for split, count in HELD_OUT.items():
-            write_items(held_out_path(out, task, split), held_out_items(task, split, count, tokenizer))
-    write_weights(out, model, {})
-    figures = all_figures(out)
-    write_weights(out, model, figures["tasks"])
+    with times.of("files and figures"):
+        for name in ("spiece.model", "tokenizer.json", "tokenizer_config.json"):
+            shutil.copyfile(vocabulary / name, out / name)
+        known = known_names(tokenizer)
+        for task in FIGURE:
+            for split, count in HELD_OUT.items():
+                write_items(held_out_path(out, task, split), held_out_items(task, split, count, tokenizer, known))
+        write_weights(out, model, {})
+        figures = all_figures(out)
+        write_weights(out, model, figures["tasks"])
+        shards = [path for stage in stages for path in make(work / "data", vocabulary, stage.counts, stage.seed)]
+        figures["leaks"] = leaks(held_out_sets(out), stored_fingerprints(shards))
     logs = [read_log(directory / "log.jsonl") for directory in stage_directories(run, stages, shape)]
     log = joined(logs)
     metrics = {
@@ -119,7 +134,7 @@ def finish(
             ],
             "steps": log[-1]["step"],
             "tokens": log[-1]["tokens"],
-            "minutes": round(sum(own[-1]["tokens"] / speed(own) for own in logs) / 60, 1),
+            "seconds": times.seconds(),
             "machine": f"{platform.machine()}, {os.cpu_count()} processors, torch {torch.__version__}",
             "curve": [
                 {key: entry[key] for key in ("step", "tokens", "figures")} for entry in log if "figures" in entry
@@ -128,6 +143,7 @@ def finish(
     }
     (docs / "mini-metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     draw(log, [own[-1]["tokens"] for own in logs[:-1]], docs / "mini-training-curve.png")
+    return failures(figures)
 
 
 def speed(log: Sequence[Mapping[str, Any]]) -> float:

@@ -6,6 +6,7 @@ Tensor names end in their dimensions: B rows, S tokens, D hidden width, V vocabu
 from __future__ import annotations
 
 import math
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from albert_export.config import AlbertConfig
 from albert_export.models.torch_albert import AlbertModel
-from albert_export.models.torch_encoder import AlbertAttention, AlbertMLMHead, AlbertSOPHead
+from albert_export.models.torch_encoder import AlbertAttention, AlbertLayer, AlbertMLMHead, AlbertSOPHead
 from tools.mini.encoding import TEXT_LABELS, TOKEN_LABELS
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def mini_config(vocab_size: int, **changes: int) -> AlbertConfig:
 #: What each head begins with: how many positions on it looks (None: at equal words), the first of the six frequencies
 #: that it compares, and how sharply it looks.
 BEGINNINGS = ((None, 0, 0.77), (-1, 0, 2.0), (1, 0, 2.0), (0, 3, 1.4), (None, 0, 0.77))
+
+#: Programs that torch takes to compile for a CPU.
+COMPILERS = ("g++", "clang++", "c++")
 
 
 class MiniModel(nn.Module):
@@ -129,11 +133,30 @@ class MiniModel(nn.Module):
         states: tuple[Tensor, ...] = encoded.hidden_states[1:]
         return states
 
+    def compile_layer(self) -> bool:
+        """Have the shared layer compiled for all shapes when it is first applied; most of the time goes into it.
+
+        Returns:
+            Whether this machine has the C++ compiler that it takes; without it, nothing is changed.
+        """
+        if not any(map(shutil.which, COMPILERS)):
+            return False
+        layer = self.albert.encoder.get_submodule("albert_layer_groups.0.albert_layers.0")
+        assert isinstance(layer, AlbertLayer)
+        layer.activation = gelu_by_sigmoid
+        layer.compile(dynamic=True)
+        return True
+
     def pooled(self, hidden_BSD: Tensor) -> Tensor:
         """Return the pooler's vectors ``[B,D]``."""
         assert self.albert.pooler is not None
         pooled_BD: Tensor = torch.tanh(self.albert.pooler(hidden_BSD[:, 0]))
         return pooled_BD
+
+
+def gelu_by_sigmoid(x: Tensor) -> Tensor:
+    """Return ``gelu_new``, written by a sigmoid: compiled for a CPU, that is quicker than by the hyperbolic tangent."""
+    return x * torch.sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x**3))
 
 
 def waves(count: int, frequencies_P: Tensor) -> Tensor:

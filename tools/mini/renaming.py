@@ -8,13 +8,14 @@ name: what it is, and that it is the same, is left to be read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from tools.mini.encoding import TOKEN_LABELS, Rows
+from tools.mini.worlds.names import is_held_out
 
 if TYPE_CHECKING:
     from albert_export.tokenization import AlbertTokenizerFast
@@ -48,13 +49,12 @@ class Renamer:
         self._others = others
 
     @classmethod
-    def of(cls, tokenizer: AlbertTokenizerFast, data: Sequence[Rows], unused: Collection[str]) -> Renamer:
-        """Return the renamer of a training set.
+    def of(cls, tokenizer: AlbertTokenizerFast, data: Sequence[Rows]) -> Renamer:
+        """Return the renamer of a training set: no piece that is a word of the held-out side stands for a name.
 
         Args:
             tokenizer: Its vocabulary.
             data: Its data sets, tagged names among them.
-            unused: Words in small letters that stand for no name: names of the held-out side.
         """
         size = len(tokenizer.get_vocab())
         pieces = tokenizer.convert_ids_to_tokens(list(range(size)))
@@ -65,10 +65,11 @@ class Renamer:
             if part.task == "token-classification":
                 taggable += count
                 tagged += np.bincount(part.ids[(part.tokens > 0) & ~np.isin(part.tokens, _DATES)], minlength=size)
-        letters = np.asarray([_is_word(piece.lstrip("▁")) and piece.lstrip("▁") not in unused for piece in pieces])
+        letters = np.asarray([_is_word(piece.lstrip("▁")) for piece in pieces])
+        allowed = letters & ~np.asarray([is_held_out(piece.lstrip("▁")) for piece in pieces])
         begins = np.asarray([piece.startswith("▁") for piece in pieces])
         names = letters & (tagged >= TAGGED * np.maximum(taggable, 1)) & (taggable > 0)
-        rare = letters & (everywhere < RARE * everywhere.sum()) | names
+        rare = allowed & ((everywhere < RARE * everywhere.sum()) | names)
         return cls(
             (np.flatnonzero(names & begins), np.flatnonzero(names & ~begins)),
             (np.flatnonzero(rare & begins), np.flatnonzero(rare & ~begins)),
@@ -76,7 +77,7 @@ class Renamer:
         )
 
     def rename(self, ids: Ints, chance: np.random.Generator) -> None:
-        """Change a row in place, the same piece to the same one.
+        """Change a row in place, the same piece to the same one and two to two that differ.
 
         Args:
             ids: The row, ``[S]``.
@@ -86,7 +87,10 @@ class Renamer:
         for kind, others in enumerate(self._others):
             found = np.unique(ids[self._kind[ids] == kind])
             found = found[chance.random(len(found)) < CHANGED]
-            table[found] = chance.choice(others, len(found))
+            # Nor what stays in the row: two names that become one make questions without an answer.
+            free = others[~np.isin(others, ids)]
+            if len(free) >= len(found):
+                table[found] = chance.choice(free, len(found), replace=False)
         ids[:] = table[ids]
 
 

@@ -1,7 +1,8 @@
-"""The stages of the training: what each reads, how long, and how it is told.
+"""The stages of the training: what each reads, how long, and how it is told. One is enough.
 
-The first teaches everything, from short questions on. The others read other texts, mostly questions and names, and in
-half of those other words in the place of the names (:mod:`tools.mini.renaming`); each takes smaller steps.
+It begins with short questions; the other tasks come in once answers begin to be looked up, usual questions later still.
+After a third, other words stand for the names in half of the rows about names (:mod:`tools.mini.renaming`), and Muon
+takes over from AdamW (:mod:`tools.mini.schedule`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tools.mini.train import Training
 #: Where the tasks begin before which the first questions are alone. A model that learns everything at once is content
 #: for long with what words alone tell of a question; one that begins with short texts and questions finds within two
 #: million tokens how to look an answer up, and keeps it.
-ALONE = 0.15
+ALONE = 0.11
 
 
 @dataclass(frozen=True)
@@ -49,60 +50,30 @@ class Stage:
 
 STAGES = (
     Stage(
-        "first",
+        "whole",
         11,
         {
             ("question-answering", "short"): 75_000,
-            ("question-answering", None): 60_000,
+            ("question-answering", None): 115_000,
             ("question-answering", "long"): 3_000,
-            ("token-classification", None): 45_000,
-            ("text-classification", "short"): 25_000,
-            ("text-classification", None): 90_000,
-            ("multiple-choice", None): 25_000,
-            ("fill-mask", None): 22_000,
-            ("pretraining", None): 24_000,
-            ("feature-extraction", None): 20_000,
-            ("words", None): 8_000,
+            ("token-classification", None): 88_000,
+            ("text-classification", "short"): 15_000,
+            ("text-classification", None): 70_000,
+            ("multiple-choice", None): 24_000,
+            ("fill-mask", None): 10_000,
+            ("pretraining", None): 10_000,
+            ("feature-extraction", None): 8_000,
+            ("words", None): 3_000,
         },
-        Training(),
+        Training(small=0.5, renamed=0.5, renaming=(0.3, 0.45), muon=0.4, look=3000),
         begin=ALONE,
         spells={
-            ("question-answering", "short"): (0.0, 0.5),
-            ("text-classification", "short"): (ALONE, 0.6),
+            ("question-answering", "short"): (0.0, 0.36),
+            ("question-answering", None): (0.2, 1.0),
             ("question-answering", "long"): (0.5, 1.0),
+            ("text-classification", "short"): (ALONE, 0.5),
+            ("multiple-choice", None): (0.25, 1.0),
         },
-    ),
-    Stage(
-        "second",
-        12,
-        {
-            ("question-answering", None): 68_000,
-            ("question-answering", "long"): 4_000,
-            ("token-classification", None): 28_000,
-            ("text-classification", None): 18_000,
-            ("multiple-choice", None): 8_000,
-            ("fill-mask", None): 4_000,
-            ("pretraining", None): 6_000,
-            ("feature-extraction", None): 5_000,
-            ("words", None): 2_000,
-        },
-        Training(peak=8e-4, warmup=100, seed=6, small=0.0, masked=0.25, renamed=0.5, look=500),
-    ),
-    Stage(
-        "third",
-        13,
-        {
-            ("question-answering", None): 36_000,
-            ("question-answering", "long"): 1_500,
-            ("token-classification", None): 20_000,
-            ("text-classification", None): 5_000,
-            ("multiple-choice", None): 4_000,
-            ("fill-mask", None): 1_500,
-            ("pretraining", None): 2_000,
-            ("feature-extraction", None): 2_000,
-            ("words", None): 700,
-        },
-        Training(peak=4e-4, warmup=100, seed=7, small=0.0, masked=0.1, renamed=0.5, look=500),
     ),
 )
 

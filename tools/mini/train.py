@@ -18,7 +18,7 @@ from tools.mini.losses import WEIGHTS, batch_losses
 from tools.mini.masking import Masker
 from tools.mini.model import MiniModel
 from tools.mini.renaming import Renamer
-from tools.mini.schedule import learning_rate, optimiser
+from tools.mini.schedule import Optimisers, learning_rate
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,10 @@ class Training:
         seed: Of batches, masks and other names.
         small: Part of the items, the first ones, that is learnt in batches of half the tokens. Small steps teach more a
             token while nearly everything is still to be learnt.
-        masked: Part of the questions whose text has masked words.
-        renamed: Part of the rows of questions and of names in which other words stand for the names.
+        masked: Part of the questions whose text has masked words at first; it falls evenly to none.
+        renamed: Part of the rows of questions and of names in which other words stand for the names, at last.
+        renaming: Parts of the training between which it rises to that, evenly from none.
+        muon: Part of the training after which Muon takes over; None for never.
         steps: Steps to end after; None for one pass over the data.
         report: Steps between two lines of the log.
         look: Steps between two evaluations.
@@ -48,6 +50,8 @@ class Training:
     small: float = 0.4
     masked: float = 0.5
     renamed: float = 0.0
+    renaming: tuple[float, float] = (0.0, 0.0)
+    muon: float | None = None
     steps: int | None = None
     report: int = 50
     look: int = 1000
@@ -64,12 +68,27 @@ def batches(
         order = np.random.default_rng(training.seed)
         return plan(lengths, rows, spells, training.tokens, order, small=training.small)
 
+    count = sum(1 for _ in planned())
     chance = np.random.default_rng(training.seed + 1)
     made = (
-        assemble(data, items, masker, chance, masked=training.masked, renamer=renamer, renamed=training.renamed)
-        for items in planned()
+        assemble(
+            data,
+            items,
+            masker,
+            chance,
+            masked=training.masked * (1 - number / count),
+            renamer=renamer,
+            renamed=training.renamed * risen(number / count, training.renaming),
+        )
+        for number, items in enumerate(planned())
     )
-    return sum(1 for _ in planned()), made
+    return count, made
+
+
+def risen(progress: float, between: tuple[float, float]) -> float:
+    """Return 0 before the first of two parts of a training, 1 from the second on, and evenly what is between."""
+    begin, end = between
+    return 1.0 if progress >= end else max(0.0, (progress - begin) / (end - begin))
 
 
 def train(
@@ -103,7 +122,7 @@ def train(
     count, source = batches(data, masker, training, renamer)
     steps = count if training.steps is None else min(count, training.steps)
     items = sum(map(len, data)) / count
-    optimizer = optimiser(model)
+    optimisers = Optimisers(model, None if training.muon is None else round(training.muon * steps))
     log: list[dict[str, Any]] = []
     sums: dict[str, float] = {}
     totals: dict[str, int] = {}
@@ -120,15 +139,12 @@ def train(
                 file.write(json.dumps(entry) + "\n")
 
     for step, batch in zip(range(steps), source, strict=False):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, peak=training.peak, warmup=training.warmup)
         with torch.autocast("cpu", torch.bfloat16):
             losses = batch_losses(model, batch)
         total = torch.stack([WEIGHTS[task] * loss for task, loss in losses.items()]).sum() / items
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        optimisers.step(learning_rate(step, steps, peak=training.peak, warmup=training.warmup))
         tokens += int(batch.mask.sum())
         for task, loss in losses.items():
             sums[task] = sums.get(task, 0.0) + float(loss.detach())
