@@ -19,6 +19,7 @@ from albert_export.config import AlbertConfig
 from benchmarks.measuring import table
 from tools.mini.evaluation import FIGURE
 from tools.mini.figures import BASELINE_LIMIT, GATES, misses
+from tools.mini.times import PARTS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CARD = DOCS / "model-card.md"
@@ -56,8 +57,8 @@ PURPOSE = """\
 
 ## What it is not for
 
-- **Not for answers about your documents.** It has read only sentences of fixed patterns, with a few hundred nouns and
-  with composed names. It misreads other text, and its scores need not be lower for it.
+- **Not for answers about your documents.** It has read little but sentences of fixed patterns, with a few hundred nouns
+  and with composed names. It misreads other text, and its scores need not be lower for it.
 - Not for other languages than English, and not for English as people write it.
 - Not for the "no answer" of SQuAD 2: every question that it was trained on has an answer in the text.
 - Not for knowledge: its worlds are invented, and what it seems to know of a real person or town is made up.
@@ -71,12 +72,14 @@ must decide nothing about people.
 
 HOW_IT_WAS_MADE = """\
 `make mini` makes it anew, with its figures: it generates the text, trains the vocabulary and then all heads at once, in
-one pass over the text, and writes the files, the held-out sets and this card. The training begins with short questions;
-the other tasks come in once answers begin to be looked up. After a third, rare pieces of the vocabulary stand for the
-names in more and more rows about names, up to half of them, so that they are read off what is around them, and Muon
-takes over from AdamW. The text is the same everywhere; the weights are the same on one machine with one version of
-torch, and differ in their bits between machines. The vocabulary is SentencePiece's, trained on the generated text and
-on text that was written for the repository. The weights are stored in float16, and these numbers are the model.
+one pass over the text, and writes the files, the held-out sets and this card. The training begins with short questions
+alone; the other tasks come in after a ninth of it, usual questions after a fifth. From three tenths of the steps on,
+rare pieces of the vocabulary stand for the names in more and more rows about names, up to half of them, so that they
+are read off what is around them; after two fifths, Muon takes over from AdamW. The shared layer is compiled, which
+takes a C++ compiler; without one the same takes longer. The text is the same everywhere; the weights are the same on
+one machine with one version of torch and one compiler, and differ in their bits between machines. The vocabulary is
+SentencePiece's, trained on the generated text and on text that was written for the repository. The weights are stored
+in float16, and these numbers are the model.
 """
 
 LICENCE = """\
@@ -114,9 +117,9 @@ def _figures(metrics: Mapping[str, Any]) -> str:
     told = _paragraph(f"""
 In fp32, on the eager model, through the product's own pipelines, in points of a hundred. *Held-out* texts have names
 that training never saw ({items["held_out"]["items"]} items of each task); those of *new patterns* have sentences or
-questions of a kind that it never saw either ({items["new_patterns"]["items"]}). (A name that is one
-piece of the vocabulary is in neither set: training may have read it as another word, or as a part of one.) Both
-sets are in the package.
+questions of a kind that it never saw either ({items["new_patterns"]["items"]}). (A name is on one
+side as a whole, and no held-out name of one word is a word that training read anywhere: in another name, among the
+pieces that stand for names, or as one piece of the vocabulary.) Both sets are in the package.
 Beside some figures stands what they are to reach.""")
     missed = misses(metrics["tasks"])
     if missed:
@@ -125,7 +128,7 @@ Beside some figures stands what they are to reach.""")
 A reader who only counts words that question and sentence share reaches an exact match of {baseline["held_out"]:.1f} on
 the held-out questions (it must stay below {BASELINE_LIMIT:.0f}, or they would be too easy) and
 {baseline["new_patterns"]:.1f} on those of new patterns. Of all items of both sets,
-{sum(metrics["leaks"].values())} are in the training set, letter case and spaces apart.""")
+{sum(metrics["leaks"].values())} are items of the same task in the training set, letter case and spaces apart.""")
     return f"""\
 ## What it can do
 
@@ -168,11 +171,10 @@ in between, is applied {config.num_hidden_layers} times; {config.vocab_size:,} p
 {config.embedding_size}; at most {config.max_position_embeddings} tokens. {parameters["encoder"]:,} parameters are the
 encoder's, {parameters["all"]:,} are all. The files in the package, held-out sets among them, take
 {metrics["bytes"] / 1e6:.1f} MB.""")
-    minutes = {part: seconds / 60 for part, seconds in training["seconds"].items()}
+    speeds = " and ".join(f"{stage['tokens_per_second']:,}" for stage in stages)
     course = _paragraph(f"""
-It took {sum(minutes.values()):.1f} minutes ({training["machine"]}): {_parts(minutes)}. The training took
-{training["steps"]:,} steps over {training["tokens"] / 1e6:.1f} million tokens, at
-{" and ".join(f"{stage['tokens_per_second']:,}" for stage in stages)} a second.""")
+{_duration(training["seconds"])}The training took {training["steps"]:,} steps over
+{training["tokens"] / 1e6:.1f} million tokens, at {speeds} a second ({training["machine"]}).""")
     return f"""\
 ## How it was made
 
@@ -187,9 +189,12 @@ It took {sum(minutes.values()):.1f} minutes ({training["machine"]}): {_parts(min
 """
 
 
-def _parts(minutes: Mapping[str, float]) -> str:
-    *first, last = (f"{own:.1f} for the {part}" for part, own in minutes.items())
-    return f"{', '.join(first)} and {last}"
+def _duration(seconds: Mapping[str, float]) -> str:
+    """Tell how long everything took; nothing where a part of it was not timed."""
+    if set(seconds) != set(PARTS):
+        return ""
+    *first, last = (f"{own / 60:.1f} for the {part}" for part, own in seconds.items())
+    return f"It took {sum(seconds.values()) / 60:.1f} minutes: {', '.join(first)} and {last}. "
 
 
 def read_metrics(path: Path = METRICS) -> dict[str, Any]:

@@ -41,7 +41,7 @@ A small ALBERT that albert-export has trained from scratch, on text that it gene
 places, jobs, dates, things, shops and feelings in small invented worlds.
 
 It answers questions about such text, and so shows what an export does, and what quantisation costs in answers. It has
-seen no other text, and is no model for any: neither for your documents nor for comparing models.
+seen next to no other text, and is no model for any: neither for your documents nor for comparing models.
 
 License: Apache-2.0.
 """

@@ -4,8 +4,8 @@
     python -m tools.mini --out DIR         # the files elsewhere
 
 What is finished is found again in the work directory: a second run goes on after the last finished stage. The text is
-the same everywhere; the weights are the same on one machine with one version of torch, and differ in their bits, though
-not in what they can do, between machines.
+the same everywhere; the weights are the same on one machine with one version of torch and one C++ compiler, and differ
+in their bits, though not in what they can do, between machines.
 """
 
 from __future__ import annotations
@@ -43,15 +43,16 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
     """Make vocabulary, training sets and weights where they are not there yet; return the file of the last weights."""
     import torch
 
-    from tools.mini import data, vocabulary
+    from tools.mini import data, vocabulary, words_read
     from tools.mini.eager import eager_pipeline
     from tools.mini.evaluation import FIGURE, figures
     from tools.mini.masking import Masker
-    from tools.mini.model import COMPILERS, MiniModel, mini_config
+    from tools.mini.model import MiniModel, mini_config
     from tools.mini.renaming import Renamer
     from tools.mini.stages import stage_directories
-    from tools.mini.times import Times
+    from tools.mini.times import timed
     from tools.mini.train import save, train
+    from tools.mini.words_read import WordsRead
 
     began = time.monotonic()
 
@@ -59,10 +60,12 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
         print(f"{time.monotonic() - began:6.0f} s  {what}", flush=True)
 
     files = work / "vocabulary"
-    times = Times(run / "seconds.json")
-    if not (files / "tokenizer.json").exists():
-        with times.of("vocabulary"):
-            vocabulary.write(files, vocabulary.train(SEED))
+    if not files.exists():
+        unfinished = work / "vocabulary.part"
+        unfinished.mkdir(parents=True, exist_ok=True)
+        with timed(unfinished / "seconds.json", "vocabulary"):
+            vocabulary.write(unfinished, vocabulary.train(SEED))
+        unfinished.rename(files)
     say("vocabulary")
     tokenizer = data.tokenizer_in(files)
     tasks = {task for stage in stages for task, _ in stage.counts} & set(FIGURE)
@@ -75,8 +78,9 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
     torch.manual_seed(SEED)
     model = MiniModel(mini_config(len(tokenizer.get_vocab()), **shape))
     say(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters")
-    if not model.compile_layer():
-        say(f"the layer is not compiled, which takes a C++ compiler ({', '.join(COMPILERS)}): slower by about a third")
+    why_not = model.compile_layer()
+    if why_not is not None:
+        say(f"the layer is not compiled, and everything slower: {why_not}")
 
     def look(step: int) -> Mapping[str, Any]:  # noqa: ARG001
         found = {}
@@ -88,15 +92,18 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
     for stage, directory in zip(stages, stage_directories(run, stages, shape), strict=True):
         weights = directory / "weights.pt"
         if not weights.exists():
-            with times.of("texts"):
-                paths = data.make(work / "data", files, stage.counts, stage.seed)
-            with times.of("training"):
+            directory.mkdir(parents=True, exist_ok=True)
+            times = directory / "seconds.json"
+            paths, lacking = data.shards(work / "data", stage.counts, stage.seed)
+            if lacking:
+                with timed(times, "texts", goes_on=lacking < len(paths)):
+                    data.make(work / "data", files, stage.counts, stage.seed)
+            with timed(times, "training"):
                 sets = data.load(paths, begin=stage.begin, spells=stage.spells)
                 for part in sets:
                     longest = part.lengths().max()
                     say(f"{part.task}: {len(part):,} items, {len(part.ids):,} tokens, at most {longest} each")
-                renamer = Renamer.of(tokenizer, sets) if stage.training.renamed else None
-                directory.mkdir(parents=True, exist_ok=True)
+                words = WordsRead(tokenizer)
                 (directory / "log.jsonl").unlink(missing_ok=True)
                 train(
                     model,
@@ -104,10 +111,12 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
                     Masker.of(tokenizer),
                     stage.training,
                     look=look,
-                    renamer=renamer,
+                    renamer=Renamer.of(tokenizer, sets) if stage.training.renamed else None,
+                    words=words,
                     directory=directory,
                     say=say,
                 )
+                words_read.write(directory / "words.txt", words.words())
                 save(model, weights)
         model.load_state_dict(torch.load(weights, weights_only=True))
         say(f"the {stage.name} stage is trained")

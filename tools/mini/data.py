@@ -80,7 +80,7 @@ def _says_it_plainly(item: Mapping[str, Any]) -> bool:
 
 
 def written() -> list[str]:
-    """Return the English sentences that were written by hand for the built-in vocabulary, without held-out names."""
+    """Return the English sentences written by hand for the built-in vocabulary that have no listed held-out name."""
     unused = listed_and_held_out()
     return [
         line
@@ -139,8 +139,18 @@ def training_fingerprints(counts: Counts, seed: int, processes: int = PROCESSES)
         return set().union(*(map(int, found) for found in pool.map(_fingerprints_of_job, jobs)))
 
 
+def _path_of(directory: Path, task: str, count: int, seed: int, length: str | None) -> Path:
+    return directory / f"{task}{'' if length is None else '-' + length}-{seed}x{count}.npz"
+
+
+def shards(directory: Path, counts: Counts, seed: int) -> tuple[list[Path], int]:
+    """Return the paths of all shards of a training set, and how many of them are not there yet."""
+    paths = [_path_of(directory, *job) for job in jobs_of(counts, seed)]
+    return paths, sum(not path.exists() for path in paths)
+
+
 def _make_shard(directory: Path, vocabulary: Path, task: str, count: int, seed: int, length: str | None) -> Path:
-    path = directory / f"{task}{'' if length is None else '-' + length}-{seed}x{count}.npz"
+    path = _path_of(directory, task, count, seed, length)
     if path.exists():
         return path
     items = _items_of_job(task, count, seed, length)
@@ -174,14 +184,20 @@ def stored_fingerprints(paths: Iterable[Path]) -> dict[str, set[int]]:
 
 
 def source_hash() -> str:
-    """Return eight hexadecimal digits of a hash of what generates and encodes the texts: other code, other texts."""
+    """Return a hash of what generates and encodes the texts: other code, other texts."""
     here = Path(__file__).resolve().parent
-    files = [
+    return hash_of(
         *sorted((here / "worlds").glob("*.py")),
         here / "data.py",
         here / "encoding.py",
+        here / "vocabulary.py",
+        here.parent / "train_vocabulary.py",
         *sorted(WRITTEN.glob("*")),
-    ]
+    )
+
+
+def hash_of(*files: Path) -> str:
+    """Return eight hexadecimal digits of a hash of what files hold."""
     return hashlib.blake2b(b"\0".join(file.read_bytes() for file in files), digest_size=4).hexdigest()
 
 

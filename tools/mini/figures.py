@@ -121,16 +121,15 @@ def answers_by_length(pipeline: Any) -> list[dict[str, Any]]:
 def leaks(
     sets: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], trained: Mapping[str, Collection[int]]
 ) -> dict[str, int]:
-    """Return for each task how many held-out items the training set has, letter case and spaces apart.
+    """Return for each task how many held-out items are items of the training set, letter case and spaces apart.
 
     Args:
         sets: (task, split) -> items.
-        trained: Task -> fingerprints of its items in the training set.
+        trained: Task -> fingerprints of its items in the training set; every task is there.
     """
-    found: dict[str, int] = {}
+    found = dict.fromkeys((task for task, _ in sets), 0)
     for (task, _), items in sets.items():
-        known = trained.get(task, ())
-        found[task] = found.get(task, 0) + sum(fingerprint(task, item) in known for item in items)
+        found[task] += sum(fingerprint(task, item) in trained[task] for item in items)
     return found
 
 

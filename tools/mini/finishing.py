@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence, Set
+import time
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tools.mini.data import fingerprint, items_of, make, stored_fingerprints, tokenizer_in
-from tools.mini.encoding import texts_of
+from tools.mini import words_read
+from tools.mini.data import fingerprint, items_of, shards, stored_fingerprints, tokenizer_in
 from tools.mini.evaluation import FIGURE
-from tools.mini.worlds.names import held_out_words
+from tools.mini.worlds.names import refusing
 from tools.mini.writing import held_out_path, read_items, write_items
 
 if TYPE_CHECKING:
@@ -24,42 +24,39 @@ if TYPE_CHECKING:
 
 #: Seed of the held-out sets.
 HELD_OUT_SEED = 2024
-#: Names of each kind that are drawn to learn which there are.
-NAME_DRAWS = 50_000
-_WORD = re.compile(r"[A-Za-z]+")
 #: Split -> items of each task: enough that half a point is five answers, and not one near tie.
 HELD_OUT = {"held_out": 1000, "new_patterns": 300}
 
 
-def known_names(tokenizer: Any) -> set[str]:
-    """Return the held-out names that the vocabulary knows as one piece.
+def words_known(tokenizer: Any, directories: Iterable[Path]) -> set[str]:
+    """Return the words, in small letters, of which nobody could say that training never saw them.
 
-    Such a piece may have been read as another word, or as a part of one: nobody could say that training never saw it.
+    Args:
+        tokenizer: A word that is one piece of its vocabulary may have been read as a part of another.
+        directories: Those of the stages, each with the words that it read.
     """
-    return {name for name in held_out_words(NAME_DRAWS, HELD_OUT_SEED) if len(tokenizer.tokenize(name)) == 1}
+    pieces = (piece[1:] for piece in tokenizer.get_vocab() if piece[:1] == "▁")
+    return set(pieces).union(*(words_read.read(directory / "words.txt") for directory in directories))
 
 
-def held_out_items(task: str, split: str, count: int, tokenizer: Any, known: Set[str]) -> Iterator[Mapping[str, Any]]:
-    """Yield different items of a split.
+def held_out_items(task: str, split: str, count: int, tokenizer: Any, known: Set[str]) -> list[Mapping[str, Any]]:
+    """Return different items of a split.
 
     Args:
         task: Their task.
         split: Their split.
         count: How many.
         tokenizer: The vocabulary: masked words are one piece of it.
-        known: Names that are in none of them.
+        known: Words in small letters of which none is a name in them.
     """
-    seen: set[int] = set()
-    for item in items_of(task, split, 4 * count, HELD_OUT_SEED):
-        mark = fingerprint(task, item)
-        whole = task != "fill-mask" or len(tokenizer.tokenize(item["targets"][0])) == 1
-        words = {word for pair in texts_of(task, item) for text in pair if text for word in _WORD.findall(text)}
-        if mark not in seen and whole and not words & known:
-            seen.add(mark)
-            yield item
-        if len(seen) == count:
-            return
-    raise ValueError(f"the worlds have only {len(seen)} different items of {task} in {split}, of {count} wanted")
+    found: dict[int, Mapping[str, Any]] = {}
+    with refusing(known):
+        for item in items_of(task, split, 4 * count, HELD_OUT_SEED):
+            if task != "fill-mask" or len(tokenizer.tokenize(item["targets"][0])) == 1:
+                found.setdefault(fingerprint(task, item), item)
+            if len(found) == count:
+                return list(found.values())
+    raise ValueError(f"the worlds have only {len(found)} different items of {task} in {split}, of {count} wanted")
 
 
 def finish(
@@ -70,50 +67,55 @@ def finish(
     out: Path,
     docs: Path,
     shape: Mapping[str, int],
+    held_out: Mapping[str, int] = HELD_OUT,
 ) -> list[str]:
-    """Write everything that comes of a training.
+    """Write everything that comes of a training: files of the package, figures, picture and card.
 
     Args:
         weights: File of the trained weights.
         work: Directory of the vocabulary and the texts.
-        run: Directory of the training: in it, the directory of each stage with its ``log.jsonl``.
+        run: Directory of the training: in it, the directory of each stage with ``log.jsonl`` and ``words.txt``.
         stages: What was trained.
         out: Directory of the package's files.
-        docs: Directory of the figures and the picture.
+        docs: Directory of the figures, the picture and the card.
         shape: Sizes that are not the usual ones.
+        held_out: Split -> items of each task.
 
     Returns:
         A line for each gate that the figures do not pass.
     """
     import torch
 
+    from tools.generate_model_card import render
     from tools.mini.curve import draw, joined, read_log
     from tools.mini.figures import all_figures, failures, leaks
     from tools.mini.model import MiniModel, mini_config
     from tools.mini.stages import stage_directories
-    from tools.mini.times import Times
+    from tools.mini.times import PARTS, seconds_in
     from tools.mini.writing import write_weights
 
-    times = Times(run / "seconds.json")
-    vocabulary = work / "vocabulary"
+    began = time.monotonic()
+    vocabulary, directories = work / "vocabulary", stage_directories(run, stages, shape)
     tokenizer = tokenizer_in(vocabulary)
     model = MiniModel(mini_config(len(tokenizer.get_vocab()), **shape))
     model.load_state_dict(torch.load(weights, weights_only=True))
     out.mkdir(parents=True, exist_ok=True)
-    with times.of("files and figures"):
-        for name in ("spiece.model", "tokenizer.json", "tokenizer_config.json"):
-            shutil.copyfile(vocabulary / name, out / name)
-        known = known_names(tokenizer)
-        for task in FIGURE:
-            for split, count in HELD_OUT.items():
-                write_items(held_out_path(out, task, split), held_out_items(task, split, count, tokenizer, known))
-        write_weights(out, model, {})
-        figures = all_figures(out)
-        write_weights(out, model, figures["tasks"])
-        shards = [path for stage in stages for path in make(work / "data", vocabulary, stage.counts, stage.seed)]
-        figures["leaks"] = leaks(held_out_sets(out), stored_fingerprints(shards))
-    logs = [read_log(directory / "log.jsonl") for directory in stage_directories(run, stages, shape)]
+    for name in ("spiece.model", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(vocabulary / name, out / name)
+    known = words_known(tokenizer, directories)
+    for task in FIGURE:
+        for split, count in held_out.items():
+            write_items(held_out_path(out, task, split), held_out_items(task, split, count, tokenizer, known))
+    write_weights(out, model, {})
+    figures = all_figures(out)
+    write_weights(out, model, figures["tasks"])
+    trained = [path for stage in stages for path in shards(work / "data", stage.counts, stage.seed)[0]]
+    figures["leaks"] = leaks(held_out_sets(out), stored_fingerprints(trained))
+    logs = [read_log(directory / "log.jsonl") for directory in directories]
     log = joined(logs)
+    draw(log, [own[-1]["tokens"] for own in logs[:-1]], docs / "mini-training-curve.png")
+    timed = [seconds_in(vocabulary / "seconds.json"), *(seconds_in(each / "seconds.json") for each in directories)]
+    timed.append({"files and figures": round(time.monotonic() - began, 1)})
     metrics = {
         "model": "albert-mini",
         **figures,
@@ -134,7 +136,11 @@ def finish(
             ],
             "steps": log[-1]["step"],
             "tokens": log[-1]["tokens"],
-            "seconds": times.seconds(),
+            "seconds": {
+                part: round(sum(own.get(part, 0.0) for own in timed), 1)
+                for part in PARTS
+                if any(part in own for own in timed)
+            },
             "machine": f"{platform.machine()}, {os.cpu_count()} processors, torch {torch.__version__}",
             "curve": [
                 {key: entry[key] for key in ("step", "tokens", "figures")} for entry in log if "figures" in entry
@@ -142,7 +148,7 @@ def finish(
         },
     }
     (docs / "mini-metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    draw(log, [own[-1]["tokens"] for own in logs[:-1]], docs / "mini-training-curve.png")
+    (docs / "model-card.md").write_text(render(metrics, model.config), encoding="utf-8")
     return failures(figures)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,9 +36,9 @@ class Masker:
 
     @classmethod
     def of(cls, tokenizer: AlbertTokenizerFast) -> Masker:
-        """Return the masker of a vocabulary: all but letters and digits without a space before begin a word."""
+        """Return the masker of a vocabulary."""
         pieces = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer.get_vocab()))))
-        begins = np.asarray([not piece[:1].isalnum() for piece in pieces])
+        begins = begins_of(pieces)
         words = np.asarray([piece[:1] == "▁" and piece[1:].isalpha() for piece in pieces])
         return cls(begins, words, int(tokenizer.convert_tokens_to_ids("[MASK]")))
 
@@ -71,3 +72,8 @@ class Masker:
         real[hidden & (draw < 0.8)] = self._mask_id
         other = hidden & (draw >= 0.8) & (draw < 0.9)
         real[other] = chance.choice(self._choice, int(other.sum()))
+
+
+def begins_of(pieces: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return which pieces begin a word, ``[V]``: all but letters and digits without a space before."""
+    return np.asarray([not piece[:1].isalnum() for piece in pieces])

@@ -6,7 +6,6 @@ Tensor names end in their dimensions: B rows, S tokens, D hidden width, V vocabu
 from __future__ import annotations
 
 import math
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -47,9 +46,6 @@ def mini_config(vocab_size: int, **changes: int) -> AlbertConfig:
 #: What each head begins with: how many positions on it looks (None: at equal words), the first of the six frequencies
 #: that it compares, and how sharply it looks.
 BEGINNINGS = ((None, 0, 0.77), (-1, 0, 2.0), (1, 0, 2.0), (0, 3, 1.4), (None, 0, 0.77))
-
-#: Programs that torch takes to compile for a CPU.
-COMPILERS = ("g++", "clang++", "c++")
 
 
 class MiniModel(nn.Module):
@@ -133,19 +129,29 @@ class MiniModel(nn.Module):
         states: tuple[Tensor, ...] = encoded.hidden_states[1:]
         return states
 
-    def compile_layer(self) -> bool:
-        """Have the shared layer compiled for all shapes when it is first applied; most of the time goes into it.
+    def compile_layer(self) -> str | None:
+        """Have the shared layer compiled for all shapes, since most of the time goes into it.
 
         Returns:
-            Whether this machine has the C++ compiler that it takes; without it, nothing is changed.
+            Why it cannot be: there is no C++ compiler, or it compiles nothing here. Then all stays as it was.
         """
-        if not any(map(shutil.which, COMPILERS)):
-            return False
         layer = self.albert.encoder.get_submodule("albert_layer_groups.0.albert_layers.0")
         assert isinstance(layer, AlbertLayer)
-        layer.activation = gelu_by_sigmoid
+        own, layer.activation = layer.activation, gelu_by_sigmoid
         layer.compile(dynamic=True)
-        return True
+        # Of the size of a usual batch: what is compiled is laid out for the sizes that are met first.
+        hidden_BSD = torch.zeros(32, 64, self.config.hidden_size, requires_grad=True)
+        try:
+            with torch.autocast("cpu", torch.bfloat16):
+                layer(hidden_BSD, torch.zeros(32, 1, 1, 64, dtype=torch.bfloat16)).sum().backward()
+        except RuntimeError as error:  # of which all errors of torch's compiler are kinds
+            layer.activation = own
+            layer._compiled_call_impl = None  # as torch has it where nothing was compiled
+            torch.compiler.reset()
+            return next(line for line in f"{error}".splitlines() if line.strip())
+        finally:
+            self.zero_grad(set_to_none=True)
+        return None
 
     def pooled(self, hidden_BSD: Tensor) -> Tensor:
         """Return the pooler's vectors ``[B,D]``."""

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-#: Fewest rows and columns of a matrix that Muon turns: heads, which have a row for each label, stay with AdamW.
+#: Fewest rows and columns of a matrix that Muon turns: those with a row for each label stay with AdamW.
 LEAST_TURNED = 32
 
 
@@ -20,7 +20,7 @@ def learning_rate(step: int, steps: int, *, peak: float, warmup: int) -> float:
 
 
 class Optimisers:
-    """AdamW for everything, and from some step on Muon for the matrices of the encoder.
+    """AdamW for everything, and from some step on Muon for the larger matrices.
 
     Muon (Jordan et al., 2024) takes a step of one length in every direction of a matrix, and teaches more a token;
     its steps are scaled to the length of AdamW's (Liu et al., arXiv:2502.16982, section 2.2), so that both keep to one

@@ -1,8 +1,8 @@
-"""The stages of the training: what each reads, how long, and how it is told. One is enough.
+"""The stages of the training: what each reads, how long, and how it is told. It has one.
 
-It begins with short questions; the other tasks come in once answers begin to be looked up, usual questions later still.
-After a third, other words stand for the names in half of the rows about names (:mod:`tools.mini.renaming`), and Muon
-takes over from AdamW (:mod:`tools.mini.schedule`).
+It begins with short questions alone; the other tasks come in after a ninth, usual questions after a fifth. From three
+tenths of the steps on, other words stand for the names in more and more rows about names (:mod:`tools.mini.renaming`),
+and after two fifths Muon takes over from AdamW (:mod:`tools.mini.schedule`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tools.mini.data import Counts, Spells
+from tools.mini.data import Counts, Spells, hash_of
 from tools.mini.train import Training
 
 #: Where the tasks begin before which the first questions are alone. A model that learns everything at once is content
 #: for long with what words alone tell of a question; one that begins with short texts and questions finds within two
 #: million tokens how to look an answer up, and keeps it.
 ALONE = 0.11
+
+#: Modules on which the weights depend, beside those on which the texts do.
+_TRAINS = ("batches", "losses", "masking", "model", "renaming", "schedule", "train")
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,16 @@ STAGES = (
 def stage_directories(run: Path, stages: Sequence[Stage], shape: Mapping[str, int]) -> list[Path]:
     """Return the directory of each stage of a run: another one where anything before or in it is told otherwise.
 
+    What tells it is the code that trains as well.
+
     Args:
         run: Directory of the run.
         stages: Its stages, in order.
         shape: Sizes of the model that are not the usual ones.
     """
     directories = []
-    told = repr(sorted(shape.items()))
+    here = Path(__file__).resolve().parent
+    told = f"{hash_of(*(here / f'{name}.py' for name in _TRAINS))} {sorted(shape.items())}"
     for stage in stages:
         told = hashlib.blake2b(f"{told} {stage}".encode(), digest_size=4).hexdigest()
         directories.append(run / f"{stage.name}-{told}")

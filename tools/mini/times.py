@@ -1,4 +1,4 @@
-"""How long each part of the making took, kept over the runs that it took."""
+"""How long the parts of the making took, each kept beside what it made."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+#: The parts, in the order in which they are done.
+PARTS = ("vocabulary", "texts", "training", "files and figures")
 
-class Times:
-    """Seconds of each part, in a file.
 
-    What is found done takes none; what was broken off counts for nothing, and is begun anew.
+@contextmanager
+def timed(path: Path, part: str, *, goes_on: bool = False) -> Iterator[None]:
+    """Write to a file how long a part takes, in seconds, be it broken off or not.
 
     Args:
-        path: The file.
+        path: A JSON file, beside what is made.
+        part: One of :data:`PARTS`.
+        goes_on: Whether some of it is there already: then the time is added to what the file tells, and where it tells
+            nothing nothing is written, since nobody knows how long the rest took.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    @contextmanager
-    def of(self, part: str) -> Iterator[None]:
-        """Add what is done inside to a part."""
-        began = time.monotonic()
+    began = time.monotonic()
+    try:
         yield
-        seconds = self.seconds()
-        seconds[part] = round(seconds.get(part, 0.0) + time.monotonic() - began, 1)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._path.with_suffix(".part")
-        unfinished.write_text(json.dumps(seconds), encoding="utf-8")
-        unfinished.replace(self._path)
+    finally:
+        seconds = seconds_in(path)
+        if not goes_on or part in seconds:
+            before = seconds[part] if goes_on else 0.0
+            seconds[part] = round(before + time.monotonic() - began, 1)
+            unfinished = path.with_suffix(".part")
+            unfinished.write_text(json.dumps(seconds), encoding="utf-8")
+            unfinished.replace(path)
 
-    def seconds(self) -> dict[str, float]:
-        """Return the seconds of each part so far, in the order in which they were first done."""
-        if not self._path.exists():
-            return {}
-        found: dict[str, float] = json.loads(self._path.read_text(encoding="utf-8"))
-        return found
+
+def seconds_in(path: Path) -> dict[str, float]:
+    """Return part -> seconds, of the parts that a file tells of; a file that is not there tells of none."""
+    if not path.exists():
+        return {}
+    found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    return found

@@ -19,6 +19,7 @@ from tools.mini.masking import Masker
 from tools.mini.model import MiniModel
 from tools.mini.renaming import Renamer
 from tools.mini.schedule import Optimisers, learning_rate
+from tools.mini.words_read import WordsRead
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Training:
 
 def batches(
     data: Sequence[Rows], masker: Masker, training: Training, renamer: Renamer | None = None
-) -> tuple[int, Iterator[Batch]]:
-    """Return how many batches one pass has, and the batches."""
+) -> tuple[int, float, Iterator[Batch]]:
+    """Return how many batches the training has, how many items one has in the mean, and the batches."""
     lengths, rows = [part.lengths() for part in data], [part.rows_per_item for part in data]
     spells = [part.spell for part in data]
 
@@ -68,7 +69,8 @@ def batches(
         order = np.random.default_rng(training.seed)
         return plan(lengths, rows, spells, training.tokens, order, small=training.small)
 
-    count = sum(1 for _ in planned())
+    whole = sum(1 for _ in planned())
+    steps = whole if training.steps is None else min(whole, training.steps)
     chance = np.random.default_rng(training.seed + 1)
     made = (
         assemble(
@@ -76,13 +78,13 @@ def batches(
             items,
             masker,
             chance,
-            masked=training.masked * (1 - number / count),
+            masked=training.masked * (1 - step / steps),
             renamer=renamer,
-            renamed=training.renamed * risen(number / count, training.renaming),
+            renamed=training.renamed * risen(step / steps, training.renaming),
         )
-        for number, items in enumerate(planned())
+        for step, items in zip(range(steps), planned(), strict=False)
     )
-    return count, made
+    return steps, sum(map(len, data)) / whole, made
 
 
 def risen(progress: float, between: tuple[float, float]) -> float:
@@ -99,6 +101,7 @@ def train(
     *,
     look: Callable[[int], Mapping[str, Any]],
     renamer: Renamer | None = None,
+    words: WordsRead | None = None,
     directory: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
@@ -111,6 +114,7 @@ def train(
         training: How.
         look: Called with the number of steps done, every ``training.look`` of them and at the end; returns figures.
         renamer: Changes names.
+        words: Gets the words of all batches.
         directory: Where checkpoints and ``log.jsonl`` go; None for nowhere.
         say: Where the log goes as text.
 
@@ -119,9 +123,7 @@ def train(
     """
     if training.renamed and renamer is None:
         raise ValueError("a training with renamed rows takes a renamer; received none")
-    count, source = batches(data, masker, training, renamer)
-    steps = count if training.steps is None else min(count, training.steps)
-    items = sum(map(len, data)) / count
+    steps, items, source = batches(data, masker, training, renamer)
     optimisers = Optimisers(model, None if training.muon is None else round(training.muon * steps))
     log: list[dict[str, Any]] = []
     sums: dict[str, float] = {}
@@ -138,7 +140,9 @@ def train(
             with (directory / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
 
-    for step, batch in zip(range(steps), source, strict=False):
+    for step, batch in enumerate(source):
+        if words is not None:
+            words.add(batch.ids, batch.mask)
         with torch.autocast("cpu", torch.bfloat16):
             losses = batch_losses(model, batch)
         total = torch.stack([WEIGHTS[task] * loss for task, loss in losses.items()]).sum() / items
@@ -158,7 +162,9 @@ def train(
             means = {task: round(sums[task] / totals[task], 4) for task in sorted(sums)}
             note({"step": step + 1, "of": steps, "tokens": tokens, "norm": round(float(norm), 2), "losses": means})
             sums, totals = {}, {}
-        if (step + 1) % training.look == 0 or step + 1 == steps:
+        left = steps - (step + 1)
+        # Not twice in a row: what comes shortly before the end is seen at the end.
+        if left == 0 or ((step + 1) % training.look == 0 and 2 * left >= training.look):
             start = time.monotonic()
             found = look(step + 1)
             looking += time.monotonic() - start

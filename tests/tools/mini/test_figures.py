@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from random import Random
 
 import numpy as np
 import pytest
@@ -15,14 +15,13 @@ from tools.mini import data
 from tools.mini.curve import draw, joined
 from tools.mini.data import tokenizer_in
 from tools.mini.eager import eager_pipeline, head_weights
-from tools.mini.encoding import texts_of
 from tools.mini.evaluation import FIGURE, figures
 from tools.mini.figures import GATES, baseline_score, failures, leaks, misses, parameter_count, pipeline_of
-from tools.mini.finishing import held_out_items, held_out_sets, known_names, speed
+from tools.mini.finishing import held_out_items, held_out_sets, speed
 from tools.mini.model import MiniModel, mini_config
 from tools.mini.stages import Stage, stage_directories
 from tools.mini.train import Training
-from tools.mini.worlds.names import is_held_out
+from tools.mini.worlds.names import is_held_out, pet_name, refusing, town_name
 from tools.mini.writing import HEADS, read_items, write_items, write_weights
 
 
@@ -77,7 +76,7 @@ def test_items_are_stored_in_the_same_bytes_each_time(tmp_path):
 
 
 def test_held_out_words_are_one_piece_and_all_items_differ():
-    items = list(held_out_items("fill-mask", "held_out", 20, tokenizer(), {"Ana"}))
+    items = list(held_out_items("fill-mask", "held_out", 20, tokenizer(), {"ana"}))
     assert len({item["id"] for item in items}) == 20
     assert all(len(tokenizer().tokenize(item["targets"][0])) == 1 for item in items)
 
@@ -154,20 +153,30 @@ def test_a_stage_told_otherwise_is_another_one_with_all_that_follow(tmp_path):
     assert not set(stage_directories(tmp_path, [first, second], {"hidden_size": 8})) & set(own)
 
 
-def test_names_that_the_vocabulary_knows_are_in_no_held_out_set():
-    known = known_names(tokenizer_in(FILES))
-    assert {"Wolf", "Iron"} <= known and "Jansha" not in known
-    assert all(is_held_out(name) for name in known)
-    for (task, split), items in held_out_sets(FILES).items():
-        words = {
-            word
-            for item in items
-            for pair in texts_of(task, item)
-            for text in pair
-            if text
-            for word in re.findall("[A-Za-z]+", text)
-        }
-        assert not words & known, (task, split)
+def test_a_refused_word_is_no_name():
+    def names(refused):
+        with refusing(refused):
+            return {name for n in range(300) for name in (pet_name(Random(n), True), town_name(Random(n), True))}
+
+    free, refused = names(set()), {"fido", "oslo", "port"}
+    assert {"Fido", "Oslo"} <= free and any(name.startswith("Port ") for name in free)
+    assert names(refused) & free == {name for name in free if name.lower() not in refused}
+    assert names(set()) == free, "only inside"
+
+
+def test_no_name_of_a_person_in_the_held_out_sets_is_one_piece_of_the_vocabulary():
+    words = {
+        word
+        for (task, _), items in held_out_sets(FILES).items()
+        if task == "token-classification"
+        for item in items
+        for entity in item["entities"]
+        if entity["label"] == "PER"
+        for word in item["text"][entity["start"] : entity["end"]].split()
+    }
+    vocabulary = tokenizer_in(FILES)
+    assert len(words) > 1000 and all(len(vocabulary.tokenize(word)) > 1 for word in words)
+    assert all(is_held_out(word) for word in words)
 
 
 def test_stages_count_on_in_one_log():

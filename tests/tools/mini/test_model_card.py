@@ -89,14 +89,25 @@ def test_sizes_training_baseline_and_leaks_are_told(metrics: dict[str, Any]) -> 
     for told in (
         "exact match of 31.5 on the held-out questions (it must stay below 50,",
         "22.5 on those of new patterns",
-        "Of all items of both sets, 7 are in the training set",
+        "Of all items of both sets, 7 are items of the same task in the training set",
         "One layer, 192 wide with 6 heads of attention and 768 in between, is applied 6 times",
         "1,234,567 parameters are the encoder's, 1,300,000 are all",
         "take 4.6 MB",
-        "It took 63.2 minutes (x86_64, 2 processors, torch 2.13.0): 0.2 for the vocabulary, 2.0 for the texts, "
-        "60.0 for the training and 1.0 for the files and figures",
-        "12,930 steps over 26.0 million tokens, at 7,100 and 8,200 a second",
+        "It took 63.2 minutes: 0.2 for the vocabulary, 2.0 for the texts, 60.0 for the training and 1.0 for the files "
+        "and figures. The training took 12,930 steps over 26.0 million tokens, at 7,100 and 8,200 a second (x86_64, 2 "
+        "processors, torch 2.13.0).",
         "## What it is not for",
         "Apache-2.0",
     ):
         assert told in card
+
+
+def test_a_time_of_which_a_part_is_unknown_is_not_told(metrics: dict[str, Any]) -> None:
+    del metrics["training"]["seconds"]["texts"]
+    assert "It took" not in render(metrics, CONFIG)
+
+
+def test_a_figure_that_is_missed_is_told(metrics: dict[str, Any]) -> None:
+    assert "Not reached yet" not in render(metrics, CONFIG)
+    metrics["tasks"]["multiple-choice"]["held_out"]["accuracy"] = 84.9
+    assert "Not reached yet: multiple-choice, held_out: 84.9 is below 85." in " ".join(render(metrics, CONFIG).split())

@@ -8,7 +8,9 @@ remember and it has to copy them instead.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+from contextvars import ContextVar
 from random import Random
 
 from tools.mini.worlds import name_parts as parts
@@ -28,10 +30,28 @@ def listed_and_held_out() -> set[str]:
     return {name.lower() for names in lists for name in names if is_held_out(name)}
 
 
+_REFUSED: ContextVar[Set[str]] = ContextVar("refused", default=frozenset())
+
+
+@contextmanager
+def refusing(words: Set[str]) -> Iterator[None]:
+    """Let no maker draw a name, inside, that is one of these words in small letters.
+
+    A name is on one side as a whole. A word of it may be a name by itself on the other side, as a hotel's may be a
+    town's.
+    """
+    token = _REFUSED.set(words)
+    try:
+        yield
+    finally:
+        _REFUSED.reset(token)
+
+
 def _on_side(draw: Callable[[], str], held_out: bool) -> str:
+    refused = _REFUSED.get()
     while True:
         name = draw()
-        if is_held_out(name) == held_out and name not in parts.NO_NAMES:
+        if is_held_out(name) == held_out and name not in parts.NO_NAMES and name.lower() not in refused:
             return name
 
 
@@ -142,16 +162,3 @@ def hotel_name(rng: Random, held_out: bool) -> str:
 def pet_name(rng: Random, held_out: bool) -> str:
     """The name of an animal; no person has one of these."""
     return _on_side(lambda: rng.choice(parts.PETS), held_out)
-
-
-def held_out_words(draws: int, seed: int) -> set[str]:
-    """Names of one word that makers draw on the held-out side: of people, families, towns and animals."""
-    rng = Random(seed)
-    makers = (
-        lambda: given_name(rng, True, True),
-        lambda: given_name(rng, True, False),
-        lambda: family_name(rng, True),
-        lambda: town_name(rng, True),
-        lambda: pet_name(rng, True),
-    )
-    return {name for make in makers for name in (make() for _ in range(draws)) if " " not in name}
