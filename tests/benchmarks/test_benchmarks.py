@@ -14,6 +14,7 @@ import pytest
 
 from albert_export.bench.child import Child
 from benchmarks.measuring import ALBERT_EXPORT, best, run_process, table
+from benchmarks.mini_exports import Cost, Form, render
 from benchmarks.onnxruntime_worker import _lengths
 from benchmarks.peers import parse as parse_peers
 from tests.conftest import Exported
@@ -140,6 +141,40 @@ def test_a_model_of_a_peer_runs_in_a_process_of_its_own(exported: Exported) -> N
         loaded = child.ask("load", runtime="onnxruntime", file=str(file), threads=1, precision=None)
         assert loaded["facts"]["threads"] == 1 and "onnxruntime" in loaded["facts"]["versions"]
         assert child.ask("first", inputs=inputs)["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_what_an_export_costs_is_told_head_by_head(tmp_path: Path) -> None:
+    arguments = ["--tasks", "seqcls", "--targets", "onnx", "--precisions", "int8", "--jobs", "1"]
+    printed, document = run("mini_exports", *arguments, json_file=tmp_path / "exports.json")
+    plain, calibrated = document["results"]["costs"]
+    assert (plain["task"], plain["form"]["calibrated"], calibrated["form"]["calibrated"]) == (
+        "text-classification",
+        False,
+        True,
+    )
+    for cost in (plain, calibrated):
+        accuracy = cost["metrics"]["accuracy"]
+        assert (
+            accuracy["drop"] == pytest.approx(accuracy["before"] - accuracy["after"], abs=1e-6) and not cost["failure"]
+        )
+    assert "| onnx int8 calibrated |" in printed
+
+
+def test_what_missed_has_no_figure() -> None:
+    form = Form("onnx", "int8", calibrated=False)
+    metrics = {
+        "f1": {"before": 80.0, "after": 79.5, "drop": 0.5},
+        "exact": {"before": 70.0, "after": 71.0, "drop": -1.0},
+    }
+    costs = [Cost("question-answering", form, metrics, ("ffn",)), Cost("fill-mask", form, failure="too far off")]
+    first, second = render(costs).splitlines()[2:]
+    assert [cell.strip() for cell in first.split("|")[1:-1]] == [
+        "question-answering",
+        "f1 80.0, exact match 70.0",
+        "0.5 (ffn in fp32)",
+    ]
+    assert [cell.strip() for cell in second.split("|")[1:-1]] == ["fill-mask", "", "missed"]
 
 
 def test_a_contender_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
