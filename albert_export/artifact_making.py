@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from albert_export._imports import resolve
+from albert_export._progress import silent
 from albert_export.bundle import Artifact, BundleWriter
 from albert_export.bundle.filesystem import link_or_copy
 from albert_export.checkpoints import Checkpoint
@@ -94,7 +95,7 @@ class ArtifactMaker:
             layers=self._layers,
             sizes=self._sizes,
             metadata={"checkpoint": self.checkpoint.source.name, "checkpoint_sha256": self.checkpoint.source.sha256},
-            progress=_silent if quiet else self.say,
+            progress=silent if quiet else self.say,
             **self._options,
             **({} if parts is None else {"parts": tuple(parts)}),
             **({} if traced is None else {"traced": traced}),
@@ -144,7 +145,3 @@ class ArtifactMaker:
         if fresh and not quiet:
             self.say(f"warning: the checkpoint lacks {', '.join(fresh)}: filled freshly, train them before use")
         return eager, fresh
-
-
-def _silent(_: str) -> None:
-    """Take a line of progress about what was told before."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from albert_export._imports import require
+from albert_export._progress import silent
 from albert_export.bundle.filesystem import taking_place
 from albert_export.checkpoints import Checkpoint, find_vocabularies, open_checkpoint
 from albert_export.checkpoints.contents import Contents, contents_of
@@ -94,7 +95,7 @@ def convert(
         WeightsMismatchError: The source holds other weights or shapes than its configuration tells.
         MissingDependencyError: A package that a format needs is not installed.
     """
-    say = progress or _silent
+    say = progress or silent
     target = get_format(to)
     if max_shard_size is not None:
         if not target.sharded:
@@ -149,10 +150,6 @@ def convert(
         widened=bool(widened),
         left_out=contents.left_out,
     )
-
-
-def _silent(_: str) -> None:
-    """Take a line of progress that nobody asked for."""
 
 
 def _config(contents: Contents, target: Format) -> AlbertConfig:

@@ -25,7 +25,7 @@ def put_shared_files(
     writer: BundleWriter, checkpoint: Checkpoint, task: Task, say: Callable[[str], None]
 ) -> AlbertTokenizerFast | AlbertWordPieceTokenizer | None:
     """Write the configuration and the tokenizer, which all artifacts of the bundle share; return the tokenizer."""
-    from albert_export.tokenization import has_tokenizer, load_tokenizer
+    from albert_export.tokenization import find_tokenizer
 
     config = checkpoint.config.copy()
     config.architectures = [task.torch_class]
@@ -35,9 +35,8 @@ def put_shared_files(
     config.extra.pop("_name_or_path", None)
     config.save_pretrained(writer.directory)
     names = ["config.json"]
-    tokenizer = None
-    if has_tokenizer(checkpoint.directory):
-        tokenizer = load_tokenizer(checkpoint.directory, config=config)
+    tokenizer = find_tokenizer(checkpoint.directory, config=config)
+    if tokenizer is not None:
         names += [os.path.relpath(path, writer.directory) for path in tokenizer.save_pretrained(writer.directory)]
         for name in _VOCABULARIES:
             if name not in names and (checkpoint.directory / name).is_file():

@@ -8,6 +8,7 @@ from typing import Any
 
 from albert_export import _interrupts
 from albert_export._imports import resolve
+from albert_export._progress import silent
 from albert_export.artifact_making import ArtifactMaker
 from albert_export.bundle import Bundle, BundleWriter
 from albert_export.checkpoints import Checkpoint, check_finite, open_checkpoint
@@ -127,7 +128,7 @@ def export(
         BundleError: The bundle cannot be written.
         MissingDependencyError: A package is not installed; the message names the extra.
     """
-    say = progress or _silent
+    say = progress or silent
     target_row, task_row = get_target(target), get_task(task)
     if positions:
         check_target_chooses(target_row)
@@ -147,18 +148,15 @@ def export(
     if quantize is not None:
         check_by_part(target_row, precision)
         options["parts"] = check_parts(quantize)
-    if isinstance(model, Checkpoint):
-        checkpoint = model
-    else:
-        checkpoint = open_checkpoint(
-            model,
-            task=task_row,
-            revision=revision,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            token=token,
-            progress=progress,
-        )
+    checkpoint = open_checkpoint(
+        model,
+        task=task_row,
+        revision=revision,
+        cache_dir=cache_dir,
+        local_files_only=local_files_only,
+        token=token,
+        progress=progress,
+    )
     check_data(data, max_drop, parity, checkpoint, task_row)
     if reader is not None:
         longest = checkpoint.config.max_position_embeddings
@@ -229,10 +227,6 @@ def export(
         say("writing the bundle")
         _interrupts.check()
         return writer.commit()
-
-
-def _silent(_: str) -> None:
-    """Take a line of progress that nobody asked for."""
 
 
 def _form(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import require, resolve
+from albert_export._progress import silent
 from albert_export._text import human_size, table
 from albert_export.checkpoints import Checkpoint, check_finite, open_checkpoint
 from albert_export.engines.options import EngineOptions
@@ -140,7 +141,9 @@ def plan_engine(
         ExportError: Tracing or a pass failed.
         MissingDependencyError: A package is not installed; the message names the extra.
     """
-    say = progress or _silent
+    from albert_export.tokenization import find_tokenizer
+
+    say = progress or silent
     target, task_row = get_target(_TARGET), get_task(task)
     if positions:
         check_target_chooses(target)
@@ -160,18 +163,15 @@ def plan_engine(
             received=str(network_file),
             fix="name another",
         )
-    if isinstance(model, Checkpoint):
-        checkpoint = model
-    else:
-        checkpoint = open_checkpoint(
-            model,
-            task=task_row,
-            revision=revision,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            token=token,
-            progress=progress,
-        )
+    checkpoint = open_checkpoint(
+        model,
+        task=task_row,
+        revision=revision,
+        cache_dir=cache_dir,
+        local_files_only=local_files_only,
+        token=token,
+        progress=progress,
+    )
     sizes = fixed_sizes(task_row, checkpoint, {"batch": batch, "choices": choices, "sequence": sequence})
     options = check_engine_options(target, engine, task_row, checkpoint, sizes)["engine"]
     profiles = parse_profiles(
@@ -183,7 +183,8 @@ def plan_engine(
     calibration = None
     if texts is not None:
         require("onnxruntime", needed_for="calibrating int8", extra="onnxruntime")
-        calibration = inputs_to_calibrate_on(texts, _tokenizer(checkpoint), task_row, sizes, say)
+        tokenizer = find_tokenizer(checkpoint.directory, config=checkpoint.config)
+        calibration = inputs_to_calibrate_on(texts, tokenizer, task_row, sizes, say)
     load_eager = resolve(f"{FRAMEWORKS[target.framework].module}:load_eager")
     eager, fresh = load_eager(checkpoint, task_row, allow_random_head=allow_random_head)
     if fresh:
@@ -225,17 +226,6 @@ def plan_engine(
             dynamic=any(sizes[axis] is None for axis in task_row.dynamic_axes),
         ),
     )
-
-
-def _silent(_: str) -> None:
-    """Take a line of progress that nobody asked for."""
-
-
-def _tokenizer(checkpoint: Checkpoint) -> Any | None:
-    from albert_export.tokenization import has_tokenizer, load_tokenizer
-
-    directory = checkpoint.directory
-    return load_tokenizer(directory, config=checkpoint.config) if has_tokenizer(directory) else None
 
 
 def render(plan: EnginePlan) -> str:

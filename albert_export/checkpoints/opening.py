@@ -41,7 +41,7 @@ class _Place:
 
 
 def open_checkpoint(
-    model: str | os.PathLike[str] | None = None,
+    model: str | os.PathLike[str] | Checkpoint | None = None,
     *,
     task: Task | None = None,
     revision: str | None = None,
@@ -56,7 +56,7 @@ def open_checkpoint(
     Args:
         model: A directory, or in one the prefix of a TensorFlow 1 checkpoint such as ``albert_base/model.ckpt-best``;
             else the name of a built-in model; else a hub id ``owner/name``. None for the default built-in model. A
-            directory wins over a hub repository of the same name.
+            directory wins over a hub repository of the same name. An opened checkpoint is returned as it is.
         task: Which head a built-in model is composed with; without it, those whose weights have names of their own
             and one of those that call them ``classifier``. Other checkpoints hold what they hold.
         revision: Branch, tag or commit of a hub repository; nothing else has one, and then it is ignored.
@@ -72,6 +72,8 @@ def open_checkpoint(
         ConfigError: ``config.json`` or ``albert_config.json`` breaks a rule.
         MissingDependencyError: The weights are in ``tf_model.h5``, and h5py is not installed.
     """
+    if isinstance(model, Checkpoint):
+        return model
     place = _find(model, task, revision, cache_dir, local_files_only, token, progress)
     config_file = _config_file(place)
     by_google = config_file.name == google_release.CONFIG_NAME

@@ -24,14 +24,14 @@ def same_tokenizer(bundled: Any | None, checkpoint: Checkpoint, config: AlbertCo
         checkpoint: The checkpoint; its tokenizer is read anew.
         config: The bundle's, for what the tokenizer's files leave out.
     """
-    from albert_export.tokenization import has_tokenizer, load_tokenizer
+    from albert_export.tokenization import find_tokenizer
 
     name = "tokenizer"
-    if not has_tokenizer(checkpoint.directory):
+    original = find_tokenizer(checkpoint.directory, config=config)
+    if original is None:
         return CheckResult(name, None, "does not apply: the checkpoint has no tokenizer to compare with")
     if bundled is None:
         return CheckResult(name, False, "the checkpoint has a tokenizer, and the bundle has none")
-    original = load_tokenizer(checkpoint.directory, config=config)
     for pair in PAIRS:
         for texts in (pair[:1], pair):
             ids, wanted = (_encoded(tokenizer, texts) for tokenizer in (bundled, original))

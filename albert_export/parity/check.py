@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from albert_export._machine import describe_machine
+from albert_export._progress import silent
 from albert_export._version import __version__
 from albert_export.bundle import Artifact, Bundle
 from albert_export.checkpoints import Checkpoint
@@ -136,6 +137,8 @@ def check_parity(
         InputError: ``seed``, ``max_drop``, ``device`` or ``threads`` is no value of its kind, or the data are not in
             the task's form; the message names file, line and key.
     """
+    from albert_export.tokenization import find_tokenizer
+
     started = time.perf_counter()
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError("seed must be a whole number of at least 0", received=seed, fix="leave seed out for 0")
@@ -162,7 +165,7 @@ def check_parity(
     )
     if allow_random_head is None:
         allow_random_head = any(artifact.facts.get("fresh_weights") for artifact in artifacts)
-    tokenizer = _tokenizer(opened)
+    tokenizer = find_tokenizer(opened.path, config=opened.config)
     dataset = choose_data(NO_DATA if quick and data is None else data, checkpoint.source, opened.task)
     if dataset is not None and tokenizer is None:
         raise InputError(
@@ -170,7 +173,7 @@ def check_parity(
         )
     traced = [get_target(artifact.target).framework for artifact in artifacts]
     oracle = Oracle(checkpoint, opened.task, frameworks=[*traced, *further], allow_random_head=allow_random_head)
-    say = progress or _silent
+    say = progress or silent
     metrics = None if dataset is None else DataCheck(dataset, oracle, tokenizer, max_drop, say, eager_scores)
     if metrics is not None:  # before the cases, so that a line which is not in the task's form shows at once
         for artifact in artifacts:
@@ -377,10 +380,6 @@ class _Run:
         return replace(result, divergence=divergence, depth=depth)
 
 
-def _silent(_: str) -> None:
-    """Take a line of progress that nobody asked for."""
-
-
 def _unmeasured(unasked: bool, checkpoint: Checkpoint, bundle: Bundle) -> tuple[str, ...]:
     """Return, in words, the data that a short run leaves out although the full one measures on them unasked."""
     data = choose_data(None, checkpoint.source, bundle.task) if unasked else None
@@ -418,12 +417,6 @@ def _groups(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
         else:
             groups[alike[0]].append(artifact)
     return list(groups.values())
-
-
-def _tokenizer(bundle: Bundle) -> Any | None:
-    from albert_export.tokenization import has_tokenizer, load_tokenizer
-
-    return load_tokenizer(bundle.path, config=bundle.config) if has_tokenizer(bundle.path) else None
 
 
 def _environment() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from albert_export._progress import silent
 from albert_export.bundle import Artifact, Bundle
 from albert_export.checkpoints import Checkpoint, open_checkpoint
 from albert_export.errors import BundleError, InputError, SharingError
@@ -73,15 +74,11 @@ def self_test(
         MissingDependencyError: The packages of a target are not installed, and ``skip`` does not name it.
     """
     started = time.perf_counter()
-    say = progress or (lambda _: None)
+    say = progress or silent
     wanted = None if targets == "all" else [get_target(name).name for name in _names(targets)]
     if bundle is None:
         task_row = get_task(task or DEFAULT_TASK)
-        checkpoint = (
-            model
-            if isinstance(model, Checkpoint)
-            else open_checkpoint(model or DEFAULT_MODEL, task=task_row, progress=progress, **source)
-        )
+        checkpoint = open_checkpoint(model or DEFAULT_MODEL, task=task_row, progress=progress, **source)
         forms, fresh = forms_of_targets(task_row, wanted), False
     else:
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
@@ -132,6 +129,8 @@ class _Run:
         seed: int,
         say: Progress,
     ) -> None:
+        from albert_export.tokenization import find_tokenizer
+
         self._directory = directory
         self._checkpoint = checkpoint
         self._task = task
@@ -147,7 +146,7 @@ class _Run:
         self._effects = Effects(
             checkpoint,
             task,
-            tokenizer=_tokenizer(self._unchanged),
+            tokenizer=find_tokenizer(self._unchanged.path, config=self._unchanged.config),
             seed=seed,
             allow_random_head=allow_random_head,
         )
@@ -262,9 +261,3 @@ class _Run:
 
 def _names(targets: str | Sequence[str]) -> list[str]:
     return [targets] if isinstance(targets, str) else list(targets)
-
-
-def _tokenizer(bundle: Bundle) -> Any | None:
-    from albert_export.tokenization import has_tokenizer, load_tokenizer
-
-    return load_tokenizer(bundle.path, config=bundle.config) if has_tokenizer(bundle.path) else None

@@ -7,7 +7,7 @@ from albert_export.tokenization.added_tokens import AddedToken
 from albert_export.tokenization.albert import AlbertTokenizer
 from albert_export.tokenization.albert_fast import AlbertTokenizerFast
 from albert_export.tokenization.batch_encoding import BatchEncoding, CharSpan, TokenSpan
-from albert_export.tokenization.loading import has_tokenizer, load_tokenizer
+from albert_export.tokenization.loading import find_tokenizer, load_tokenizer
 from albert_export.tokenization.options import PaddingStrategy, TruncationStrategy
 from albert_export.tokenization.wordpiece import AlbertWordPieceTokenizer
 
@@ -21,6 +21,6 @@ __all__ = [
     "PaddingStrategy",
     "TokenSpan",
     "TruncationStrategy",
-    "has_tokenizer",
+    "find_tokenizer",
     "load_tokenizer",
 ]

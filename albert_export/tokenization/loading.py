@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def has_tokenizer(directory: str | Path) -> bool:
-    """Whether :func:`load_tokenizer` has a file to load there."""
-    return bool(vocabulary_files(Path(directory)))
+def find_tokenizer(
+    directory: str | Path, *, config: AlbertConfig | None = None
+) -> AlbertTokenizerFast | AlbertWordPieceTokenizer | None:
+    """Load the tokenizer of a checkpoint or bundle if it has one; see :func:`load_tokenizer`."""
+    return load_tokenizer(directory, config=config) if vocabulary_files(Path(directory)) else None
 
 
 def load_tokenizer(
