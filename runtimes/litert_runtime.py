@@ -16,6 +16,7 @@ from albert_export.errors import BundleError, DeviceError, InputError
 from albert_export.runtimes.input_checks import IntArray
 from albert_export.runtimes.processors import restricted_processors
 from albert_export.runtimes.protocol import Array, Runtime, checked_threads
+from albert_export.runtimes.run_failures import cannot_compute, too_large
 from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes, not_loadable
 from albert_export.tasks import Task
 
@@ -63,9 +64,9 @@ class LiteRtRuntime(Runtime):
             sizes=fixed_sizes(task, _declared(inputs), file),
             device="cpu",
             reason=reason,
+            file=file,
         )
         self.threads = threads
-        self._file = file
         self._version = version
         self._places = {name: int(details["index"]) for name, details in {**inputs, **outputs}.items()}
         self._interpreter: Any = interpreter
@@ -171,25 +172,16 @@ class LiteRtRuntime(Runtime):
 
     def _failed(self, error: Exception, shape: tuple[int, ...]) -> DeviceError | BundleError:
         """Tell a machine without the memory from an artifact that cannot compute what its inputs allow."""
-        detail, run = _told(error), f"a run of {'x'.join(map(str, shape))} ids"
         if _lacks_memory(error):
-            return DeviceError(
-                f"cpu must have the memory for {run}", received=detail, fix="run fewer or shorter rows at a time"
-            )
-        return BundleError(f"{self._file} must compute {run}", received=detail, fix="export it again")
+            return too_large(self.device, shape, _told(error))
+        return cannot_compute(self.file, shape, _told(error))
 
     def _release(self) -> None:
         with self._lock:
             self._interpreter = None
 
-    def describe(self) -> dict[str, Any]:
-        """Say in JSON values what runs where."""
+    def _own_facts(self) -> dict[str, Any]:
         return {
-            "target": self.target,
-            "task": self.task.name,
-            "file": self._file,
-            "device": self.device,
-            "reason": self.reason,
             "delegate": "XNNPACK",
             "threads": self.threads,
             "versions": {"ai-edge-litert": self._version},

@@ -107,12 +107,12 @@ class OnnxRuntime(Runtime):
             sizes=ready.sizes,
             device=ready.opened.device,
             reason=reason,
+            file=file,
         )
         self.threads = threads
         self.provider: str = ready.opened.session.get_providers()[0]
         self.device_memory = None if ready.opened.kind == "cpu" else device_memory
         self.cuda_graph = ready.opened.captured
-        self._file = file
         self._version = str(ort.__version__)
         self._session: Any = ready.opened.session
         self._runs: Runs | None = ready.runs
@@ -270,7 +270,7 @@ class OnnxRuntime(Runtime):
             shape = inputs["input_ids"].shape
             detail = detail_of(error)
             raise failed_run(
-                detail, device=self.device, shape=shape, file=self._file, device_memory=self.device_memory
+                detail, device=self.device, shape=shape, file=self.file, device_memory=self.device_memory
             ) from error
         return dict(zip([spec.name for spec in self.outputs], outputs, strict=True))
 
@@ -278,14 +278,8 @@ class OnnxRuntime(Runtime):
         self._session = self._runs = None
         self._lease.release()
 
-    def describe(self) -> dict[str, Any]:
-        """Say in JSON values what runs where."""
+    def _own_facts(self) -> dict[str, Any]:
         return {
-            "target": self.target,
-            "task": self.task.name,
-            "file": self._file,
-            "device": self.device,
-            "reason": self.reason,
             "provider": self.provider,
             "threads": self.threads,
             "device_memory": self.device_memory,

@@ -21,6 +21,7 @@ from albert_export.runtimes.onnxruntime_devices import (
     preload_cuda,
     providers_for,
 )
+from albert_export.runtimes.run_failures import cannot_compute, too_large, went_down
 from albert_export.runtimes.signatures import not_loadable
 
 _log = logging.getLogger("albert_export.runtimes")
@@ -181,17 +182,15 @@ def failed_run(
         file: Name of the artifact's file.
         device_memory: Limit on the memory of the device, or None.
     """
-    run = f"a run of {'x'.join(map(str, shape))} ids"
     failure = None if device == "cpu" else read_failure(detail)
     # What is known is not guessed at: an illegal access of memory is no want of it.
     if lacks_memory(detail) or (failure is None and re.search(r"alloc|memory", detail, re.IGNORECASE)):
-        fix = "run fewer or shorter rows at a time"
         more = "" if device_memory is None else ", or allow more device_memory"
-        return DeviceError(f"{device} must have the memory for {run}", received=detail, fix=f"{fix}{more}")
+        return too_large(device, shape, detail, or_else=more)
     if device != "cpu" and (failure is not None or re.search(r"cuda|cudnn|cublas", detail, re.IGNORECASE)):
         fix = "check nvidia-smi" if failure is None else failure.fix
-        return DeviceError(f"{device} must stay up during {run}", received=detail, fix=fix)
-    return BundleError(f"{file} must compute {run}", received=detail, fix="export it again")
+        return went_down(device, shape, detail, fix=fix)
+    return cannot_compute(file, shape, detail)
 
 
 def _title(provider: str) -> str:

@@ -22,6 +22,7 @@ from albert_export.errors import BundleError, DeviceError, InputError
 from albert_export.runtimes.input_checks import IntArray
 from albert_export.runtimes.processors import restricted_processors
 from albert_export.runtimes.protocol import Array, Runtime, checked_threads
+from albert_export.runtimes.run_failures import cannot_compute, too_large
 from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes, not_loadable
 from albert_export.tasks import Task
 
@@ -81,11 +82,11 @@ class OpenVinoRuntime(Runtime):
             sizes=fixed_sizes(task, inputs, file),
             device=device,
             reason=reason,
+            file=file,
         )
         self.target = target
         self.threads = threads
         self.computes_in = computes_in
-        self._file = file
         self._version = version
         self._compile = compile_model
         self._compiled: Any = compiled
@@ -217,27 +218,16 @@ class OpenVinoRuntime(Runtime):
 
     def _failed(self, error: Exception, shape: tuple[int, ...]) -> DeviceError | BundleError:
         """Tell a device without the memory from an artifact that cannot compute what its inputs allow."""
-        detail, run = _told(error), f"a run of {'x'.join(map(str, shape))} ids"
         if _lacks_memory(error):
-            return DeviceError(
-                f"{self.device} must have the memory for {run}",
-                received=detail,
-                fix="run fewer or shorter rows at a time",
-            )
-        return BundleError(f"{self._file} must compute {run}", received=detail, fix="export it again")
+            return too_large(self.device, shape, _told(error))
+        return cannot_compute(self.file, shape, _told(error))
 
     def _release(self) -> None:
         with self._lock:
             self._forget()
 
-    def describe(self) -> dict[str, Any]:
-        """Say in JSON values what runs where."""
+    def _own_facts(self) -> dict[str, Any]:
         return {
-            "target": self.target,
-            "task": self.task.name,
-            "file": self._file,
-            "device": self.device,
-            "reason": self.reason,
             "computes_in": self.computes_in,
             "threads": self.threads,
             "versions": {"openvino": self._version},

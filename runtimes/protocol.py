@@ -39,6 +39,7 @@ class Runtime(ABC):
         inputs: What :meth:`run` takes, with the dtypes that the artifact declares.
         outputs: What :meth:`run` returns, in this order.
         sizes: Dynamic axis -> size that the artifact fixes it to, or None where any size will do.
+        file: Name of the artifact's file; empty where there is none.
     """
 
     target: str
@@ -53,6 +54,7 @@ class Runtime(ABC):
         sizes: Mapping[str, int | None],
         device: str,
         reason: str,
+        file: str = "",
     ) -> None:
         self.task = task
         self.config = config
@@ -61,6 +63,7 @@ class Runtime(ABC):
         self.sizes = dict(sizes)
         self.device = device
         self.reason = reason
+        self.file = file
         self._closed = False
 
     @classmethod
@@ -118,9 +121,20 @@ class Runtime(ABC):
     def _release(self) -> None:
         """Free what :meth:`open` took; called once."""
 
-    @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Say in JSON values what runs where: target, device, why, versions, threads."""
+        """Say in JSON values what runs where: target, task, file, device and why, and what else this kind knows."""
+        return {
+            "target": self.target,
+            "task": self.task.name,
+            **({"file": self.file} if self.file else {}),
+            "device": self.device,
+            "reason": self.reason,
+            **self._own_facts(),
+        }
+
+    def _own_facts(self) -> dict[str, Any]:
+        """Return what :meth:`describe` tells of this kind of runtime beside what all tell, such as versions."""
+        return {}
 
     @property
     def longest(self) -> int:

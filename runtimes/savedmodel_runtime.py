@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from albert_export._tensorflow import import_tensorflow
-from albert_export.errors import BundleError, DeviceError, InputError
+from albert_export.errors import DeviceError, InputError
 from albert_export.runtimes.devices import parse_device
 from albert_export.runtimes.input_checks import IntArray
 from albert_export.runtimes.processors import restricted_processors
 from albert_export.runtimes.protocol import Array, Runtime, checked_threads
+from albert_export.runtimes.run_failures import cannot_compute, too_large
 from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes, not_loadable
 from albert_export.tasks import Task
 
@@ -62,10 +63,10 @@ class SavedModelRuntime(Runtime):
             sizes=fixed_sizes(task, inputs, file),
             device=device,
             reason=reason,
+            file=file,
         )
         self.threads = threads
         self._tf = tf
-        self._file = file
         self._loaded: Any = loaded  # its variables live as long as it does
         self._function: Any = function
 
@@ -157,28 +158,16 @@ class SavedModelRuntime(Runtime):
                 outputs = function(**{name: tf.constant(values) for name, values in inputs.items()})
             return {spec.name: outputs[spec.name].numpy() for spec in self.outputs}
         except tf.errors.ResourceExhaustedError as error:
-            raise DeviceError(
-                f"{self.device} must have the memory for a run of {_shape(inputs)} ids",
-                received=_told(error),
-                fix="run fewer or shorter rows at a time",
-            ) from error
+            raise too_large(self.device, inputs["input_ids"].shape, _told(error)) from error
         except tf.errors.OpError as error:
-            raise BundleError(
-                f"{self._file} must compute a run of {_shape(inputs)} ids", received=_told(error), fix="export it again"
-            ) from error
+            raise cannot_compute(self.file, inputs["input_ids"].shape, _told(error)) from error
 
     def _release(self) -> None:
         self._function = None
         self._loaded = None
 
-    def describe(self) -> dict[str, Any]:
-        """Say in JSON values what runs where."""
+    def _own_facts(self) -> dict[str, Any]:
         return {
-            "target": self.target,
-            "task": self.task.name,
-            "file": self._file,
-            "device": self.device,
-            "reason": self.reason,
             "signature": _SIGNATURE,
             "threads": self.threads,
             "versions": {"tensorflow": str(self._tf.__version__)},
@@ -234,10 +223,6 @@ def _declared(specs: Mapping[str, Any]) -> dict[str, Declared]:
         name: Declared(spec.dtype.name, [] if spec.shape.rank is None else spec.shape.as_list())
         for name, spec in specs.items()
     }
-
-
-def _shape(inputs: Mapping[str, IntArray]) -> str:
-    return "x".join(map(str, inputs["input_ids"].shape))
 
 
 def _told(error: Exception) -> str:

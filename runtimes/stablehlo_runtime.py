@@ -23,6 +23,7 @@ from albert_export.runtimes.input_checks import IntArray
 from albert_export.runtimes.jax_memory import check_memory, settle_memory
 from albert_export.runtimes.jax_programs import keep_programs, without_broken_programs
 from albert_export.runtimes.protocol import Array, Runtime, checked_threads
+from albert_export.runtimes.run_failures import cannot_compute, too_large, went_down
 from albert_export.runtimes.shared_loads import Lease
 from albert_export.runtimes.signatures import Declared, declared_specs, fixed_sizes, not_loadable
 from albert_export.runtimes.stablehlo_weights import lease_weights
@@ -81,6 +82,7 @@ class StableHloRuntime(Runtime):
             sizes=sizes,
             device=device,
             reason=reason,
+            file=file,
         )
         longest = config.max_position_embeddings
         self.buckets = (
@@ -88,7 +90,6 @@ class StableHloRuntime(Runtime):
         )
         self.cache = cache
         self._jax = jax
-        self._file = file
         self._place = place
         self._exported: Any = exported
         self._weights: Any = weights.value
@@ -254,21 +255,17 @@ class StableHloRuntime(Runtime):
                     with without_broken_programs(self.cache):
                         self._programs[shape] = lowered.compile()
                 except (ValueError, NotImplementedError) as error:  # the second: what JAX cannot lower for this device
-                    raise not_loadable(self._file, _told(error), by=f"that jax {jax.__version__} compiles") from error
+                    raise not_loadable(self.file, _told(error), by=f"that jax {jax.__version__} compiles") from error
             return self._programs[shape], weights
 
     def _failed(self, error: Exception, shape: tuple[int, ...]) -> DeviceError | BundleError:
-        detail, run = _told(error), f"a run of {'x'.join(map(str, shape))} ids"
+        detail = _told(error)
         if lacks_memory(detail):
-            return DeviceError(
-                f"{self.device} must have the memory for {run}",
-                received=detail,
-                fix="run fewer or shorter rows at a time",
-            )
+            return too_large(self.device, shape, detail)
         failure = None if self.device == "cpu" else read_failure(str(error))
         if failure is not None:
-            return DeviceError(f"{self.device} must stay up during {run}", received=detail, fix=failure.fix)
-        return BundleError(f"{self._file} must compute {run}", received=detail, fix="export it again")
+            return went_down(self.device, shape, detail, fix=failure.fix)
+        return cannot_compute(self.file, shape, detail)
 
     def _release(self) -> None:
         with self._lock:
@@ -276,16 +273,10 @@ class StableHloRuntime(Runtime):
             self._programs.clear()
         self._lease.release()
 
-    def describe(self) -> dict[str, Any]:
-        """Say in JSON values what runs where."""
+    def _own_facts(self) -> dict[str, Any]:
         from importlib.metadata import version
 
         return {
-            "target": self.target,
-            "task": self.task.name,
-            "file": self._file,
-            "device": self.device,
-            "reason": self.reason,
             "processor": str(self._place.device_kind),
             "threads": None,
             "buckets": None if self.buckets is None else list(self.buckets),

@@ -68,10 +68,10 @@ class TensorRtRuntime(Runtime):
             sizes=artifact.shapes,
             device=f"cuda:{loaded.device.index}" if loaded.device.index else "cuda",
             reason=f"the engine runs on {loaded.place.gpu}",
+            file=artifact.file,
         )
         self.profiles = tuple(loaded.usable.values())
         self._indices = tuple(loaded.usable)
-        self._file = artifact.file
         self._loaded = loaded
         self._profile = self._indices[0]
         self._lock = threading.Lock()
@@ -209,14 +209,8 @@ class TensorRtRuntime(Runtime):
         with self._lock:
             self._end()
 
-    def describe(self) -> dict[str, Any]:
-        """Say in JSON values what runs where."""
+    def _own_facts(self) -> dict[str, Any]:
         return {
-            "target": self.target,
-            "task": self.task.name,
-            "file": self._file,
-            "device": self.device,
-            "reason": self.reason,
             "threads": None,
             "profiles": [str(profile) for profile in self.profiles],
             "device_memory": self._loaded.limit,

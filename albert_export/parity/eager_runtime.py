@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from albert_export.errors import BundleError
 from albert_export.runtimes.input_checks import IntArray
@@ -58,7 +58,3 @@ class EagerRuntime(Runtime):
 
     def _release(self) -> None:
         del self._compute
-
-    def describe(self) -> dict[str, Any]:
-        """Return target, device and why."""
-        return {"target": self.target, "device": self.device, "reason": self.reason}

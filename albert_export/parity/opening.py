@@ -57,6 +57,7 @@ class _OtherInputs(Runtime):
             sizes=inner.sizes,
             device=inner.device,
             reason=inner.reason,
+            file=inner.file,
         )
         self._inner = inner
         self._change = change

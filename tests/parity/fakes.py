@@ -52,9 +52,6 @@ class EagerRuntime(Runtime):
     def _release(self) -> None:
         self._model = None
 
-    def describe(self) -> dict[str, Any]:
-        return {"target": "a test"}
-
 
 def check_spoiled(
     monkeypatch: pytest.MonkeyPatch,

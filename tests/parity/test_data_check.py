@@ -259,6 +259,7 @@ def test_the_eager_model_behind_the_protocol(opened: Checkpoint, bundle_of: Make
         outputs = runtime.run(input_ids=ids)
         for name, expected in oracle.run(inputs).single["torch"].items():
             np.testing.assert_array_equal(outputs[name], expected)
+        assert list(runtime.describe()) == ["target", "task", "device", "reason"]
         assert runtime.describe()["target"] == "eager"
         with pytest.raises(InputError, match="input_ids"):
             runtime.run(input_ids=[[2, 99999, 3]])

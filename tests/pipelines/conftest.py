@@ -69,9 +69,6 @@ class PlayedRuntime(Runtime):
     def _release(self) -> None:
         pass
 
-    def describe(self) -> dict[str, Any]:
-        return {}
-
 
 def config(**fields: Any) -> AlbertConfig:
     small: dict[str, Any] = {

@@ -38,7 +38,9 @@ def test_every_head_runs_at_many_shapes(exported: Exported, task: Task, target: 
     with load(exported(task.name, target), device="cpu") as runtime:
         assert isinstance(runtime, Runtime)
         assert (runtime.target, runtime.device, runtime.task) == (target, "cpu", task)
-        assert runtime.describe()["target"] == target
+        told = runtime.describe()
+        assert list(told)[:5] == ["target", "task", "file", "device", "reason"] and told["versions"]
+        assert (told["target"], told["task"], told["device"]) == (target, task.name, "cpu")
         assert [spec.name for spec in runtime.inputs] == [spec.name for spec in task.inputs]
         longest = runtime.config.max_position_embeddings
         for batch, sequence in ((1, 1), (2, 7), (3, 2), (1, longest)):
