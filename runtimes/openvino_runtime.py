@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from albert_export._imports import require
+from albert_export._openvino import unreported
 from albert_export.bundle.external_data import external_locations
 from albert_export.errors import BundleError, DeviceError, InputError
 from albert_export.runtimes.input_checks import IntArray
@@ -158,7 +159,8 @@ class OpenVinoRuntime(Runtime):
             raise InputError("OpenVINO is told to compute in fp32 or bf16", received=computes_in, fix="leave it out")
         if path.suffix not in _TARGETS:
             raise not_loadable(path.name, f"a file that ends in {path.suffix or path.name}", by="in ONNX or TFLite")
-        openvino = require("openvino", needed_for="running artifacts with OpenVINO", extra="openvino")
+        with unreported():
+            openvino = require("openvino", needed_for="running artifacts with OpenVINO", extra="openvino")
         core = openvino.Core()
         if kind not in core.available_devices and f"{kind}.0" not in core.available_devices:
             raise DeviceError(

@@ -12,7 +12,7 @@ from tests.packaging.conftest import ROOT
 
 #: The parts of the package, earlier ones first; parts of one row know nothing of each other.
 STAGES = (
-    ("_nvidia", "_cuda", "_tensorrt_log"),
+    ("_nvidia", "_cuda", "_tensorrt_log", "_openvino"),
     ("_version", "_interrupts", "_text", "_machine", "_native_noise", "_probes", "_progress", "errors"),
     ("_imports", "_config_rules", "parts", "readers", "runtime_table"),
     ("targets",),

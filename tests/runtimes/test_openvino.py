@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import numpy as np
 import onnx
 import pytest
 
+from albert_export._openvino import unreported
 from albert_export.bundle import Bundle
 from albert_export.checkpoints import open_checkpoint
 from albert_export.errors import (
@@ -170,7 +172,8 @@ def test_the_arithmetic_follows_the_artifact_unless_it_is_named(
     there: bool,
     told: str,
 ) -> None:
-    import openvino
+    with unreported():
+        import openvino
 
     computes_in_bf16(there)
     given: list[dict[str, Any]] = []
@@ -350,3 +353,28 @@ def test_without_openvino_the_extra_is_named(bundle: Bundle, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingDependencyError, match=r"albert-export\[openvino\]"):
         load(bundle, runtime="openvino")
+
+
+IMPORTED = """
+import os, sys
+os.register_at_fork(before=lambda: print("forked", flush=True))
+from albert_export._openvino import unreported
+with unreported():
+    import openvino
+    openvino.Core().available_devices
+print("openvino_telemetry" in sys.modules)
+import openvino_telemetry
+"""
+
+
+def test_an_import_reports_nothing_and_forks_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines() == ["False"]
+
+
+def test_what_was_imported_before_stays() -> None:
+    with unreported():
+        import openvino
+    with unreported():
+        assert sys.modules["openvino"] is openvino
+        assert sys.modules.get("openvino_telemetry", openvino) is not None
