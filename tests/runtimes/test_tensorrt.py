@@ -319,7 +319,8 @@ def test_int8_leaves_out_what_costs_too_much_and_the_command_that_rebuilds_it_sa
     from albert_export.engines.facts import rebuild_command
 
     engine = EngineOptions(profiles=("1x1,2x16,16x96",))
-    made = built(tmp_path / "qa", model="albert-mini", precision="int8", parity=True, engine=engine)
+    # No drop at all: what int8 costs the trained model is little, and how little depends on its weights.
+    made = built(tmp_path / "qa", model="albert-mini", precision="int8", parity=True, engine=engine, max_drop=0.0)
     (artifact,) = made.manifest.artifacts
     assert artifact.parity is not None
     assert artifact.parity["ok"]
