@@ -14,7 +14,7 @@ import pytest
 
 from albert_export.bench.child import Child
 from benchmarks.measuring import ALBERT_EXPORT, best, run_process, table
-from benchmarks.mini_exports import Cost, Form, render
+from benchmarks.mini_exports import Cost, Form, forms, render
 from benchmarks.onnxruntime_worker import _lengths
 from benchmarks.peers import parse as parse_peers
 from tests.conftest import Exported
@@ -145,27 +145,25 @@ def test_a_model_of_a_peer_runs_in_a_process_of_its_own(exported: Exported) -> N
 
 @pytest.mark.slow
 def test_what_an_export_costs_is_told_head_by_head(tmp_path: Path) -> None:
-    arguments = ["--tasks", "seqcls", "--targets", "onnx", "--precisions", "int8", "--jobs", "1"]
+    arguments = ["--tasks", "seqcls", "--targets", "onnx", "--precisions", "fp32", "--jobs", "1"]
     printed, document = run("mini_exports", *arguments, json_file=tmp_path / "exports.json")
-    plain, calibrated = document["results"]["costs"]
-    assert (plain["task"], plain["form"]["calibrated"], calibrated["form"]["calibrated"]) == (
-        "text-classification",
-        False,
-        True,
-    )
-    for cost in (plain, calibrated):
-        accuracy = cost["metrics"]["accuracy"]
-        assert (
-            accuracy["drop"] == pytest.approx(accuracy["before"] - accuracy["after"], abs=1e-6) and not cost["failure"]
-        )
-    assert "| onnx int8 calibrated |" in printed
+    (cost,) = document["results"]["costs"]
+    assert (cost["task"], cost["failure"], cost["left"]) == ("text-classification", "", [])
+    accuracy = cost["metrics"]["accuracy"]
+    assert accuracy["drop"] == pytest.approx(accuracy["before"] - accuracy["after"], abs=1e-6)
+    assert f"| accuracy {accuracy['before']:.1f} |" in printed
+
+
+def test_what_can_be_calibrated_is_measured_both_ways_and_what_a_gpu_builds_is_not() -> None:
+    found = [str(form) for form in forms(["tflite", "tensorrt", "stablehlo"], ["fp32", "int8"])]
+    assert found == ["tflite fp32", "tflite int8", "tflite int8 calibrated", "stablehlo fp32"]
 
 
 def test_what_missed_has_no_figure() -> None:
     form = Form("onnx", "int8", calibrated=False)
     metrics = {
         "f1": {"before": 80.0, "after": 79.5, "drop": 0.5},
-        "exact": {"before": 70.0, "after": 71.0, "drop": -1.0},
+        "exact match": {"before": 70.0, "after": 71.0, "drop": -1.0},
     }
     costs = [Cost("question-answering", form, metrics, ("ffn",)), Cost("fill-mask", form, failure="too far off")]
     first, second = render(costs).splitlines()[2:]
