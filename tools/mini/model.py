@@ -139,11 +139,13 @@ class MiniModel(nn.Module):
         assert isinstance(layer, AlbertLayer)
         own, layer.activation = layer.activation, gelu_by_sigmoid
         layer.compile(dynamic=True)
-        # Of the size of a usual batch: what is compiled is laid out for the sizes that are met first.
-        hidden_BSD = torch.zeros(32, 64, self.config.hidden_size, requires_grad=True)
+        # As in training, and of the size of a usual batch: code is laid out for the sizes that are met first.
+        ids_BS = torch.zeros(32, 64, dtype=torch.long)
+        positions_BS = torch.arange(64).expand(32, 64)
         try:
             with torch.autocast("cpu", torch.bfloat16):
-                layer(hidden_BSD, torch.zeros(32, 1, 1, 64, dtype=torch.bfloat16)).sum().backward()
+                states = self.states(ids_BS, torch.zeros_like(ids_BS), torch.ones_like(ids_BS), positions_BS)
+            states[-1].sum().backward()
         except RuntimeError as error:  # of which all errors of torch's compiler are kinds
             layer.activation = own
             layer._compiled_call_impl = None  # as torch has it where nothing was compiled
