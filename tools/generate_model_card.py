@@ -73,13 +73,14 @@ must decide nothing about people.
 HOW_IT_WAS_MADE = """\
 `make mini` makes it anew, with its figures: it generates the text, trains the vocabulary and then all heads at once, in
 one pass over the text, and writes the files, the held-out sets and this card. The training begins with short questions
-alone; the other tasks come in after a ninth of it, usual questions after a fifth. From three tenths of the steps on,
-rare pieces of the vocabulary stand for the names in more and more rows about names, up to half of them, so that they
-are read off what is around them; after two fifths, Muon takes over from AdamW. The shared layer is compiled, which
-takes a C++ compiler; without one the same takes longer. The text is the same everywhere; the weights are the same on
-one machine with one version of torch and one compiler, and differ in their bits between machines. The vocabulary is
-SentencePiece's, trained on the generated text and on text that was written for the repository. The weights are stored
-in float16, and these numbers are the model.
+alone; the other tasks come in after a ninth of it, usual questions after a fifth, multiple choice after a quarter, long
+questions after half; the short texts end on the way. From three tenths of the steps on, rare pieces of the vocabulary
+stand for the names in more and more rows about names, up to half of them, so that they are read off what is around
+them; after two fifths, Muon takes over from AdamW. The shared layer is compiled, which takes a C++ compiler; without
+one the same takes longer. The text is the same everywhere; the weights are the same on one machine with one version of
+torch and one compiler, and differ in their bits between machines. The vocabulary is SentencePiece's, trained on the
+generated text and on text that was written for the repository. The weights are stored in float16, and these numbers
+are the model.
 """
 
 LICENCE = """\
@@ -138,7 +139,8 @@ the held-out questions (it must stay below {BASELINE_LIMIT:.0f}, or they would b
 
 {compared}
 
-`python -m benchmarks.mini_accuracy` measures all this again.
+In a checkout, `.venv/bin/python -m benchmarks.mini_accuracy` measures all this again; what exports lose of it stands in
+[parity.md](parity.md).
 """
 
 
@@ -153,7 +155,8 @@ def _by_length(metrics: Mapping[str, Any]) -> str:
         for row in metrics["question_answering_by_tokens"]
     ]
     return f"""\
-Answers by the tokens of question and text together, on held-out names:
+Answers by the tokens of question and text together, on 450 further questions with held-out names, a third each about
+short, usual and long texts (those above have lengths of their own, so that the mean differs):
 
 {table(("tokens", "items", "exact match"), rows)}
 """
@@ -174,16 +177,23 @@ encoder's, {parameters["all"]:,} are all. The files in the package, held-out set
     speeds = " and ".join(f"{stage['tokens_per_second']:,}" for stage in stages)
     course = _paragraph(f"""
 {_duration(training["seconds"])}The training took {training["steps"]:,} steps over
-{training["tokens"] / 1e6:.1f} million tokens, at {speeds} a second ({training["machine"]}).""")
+{training["tokens"] / 1e6:.1f} million tokens, at {speeds} a second, evaluations not counted
+({training["machine"]}).""")
     return f"""\
 ## How it was made
 
 {HOW_IT_WAS_MADE}
 {shape}
 
+*words* are paragraphs of which only masked words are learnt.
+
 {table(("training text", *("items" if len(stages) == 1 else f"items, {stage['name']}" for stage in stages)), rows)}
 
 {course}
+
+The figures in the picture are of 100 other items of each task and set, and differ by some points from those above.
+*masks* is the loss of masked words; *hints* is that of telling which tokens of a second text the first one has as well,
+and which are of the sentence with the answer.
 
 ![Losses, and figures on names and patterns never seen, by tokens read](mini-training-curve.png)
 """

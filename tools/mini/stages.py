@@ -1,8 +1,9 @@
 """The stages of the training: what each reads, how long, and how it is told. It has one.
 
-It begins with short questions alone; the other tasks come in after a ninth, usual questions after a fifth. From three
-tenths of the steps on, other words stand for the names in more and more rows about names (:mod:`tools.mini.renaming`),
-and after two fifths Muon takes over from AdamW (:mod:`tools.mini.schedule`).
+It begins with short questions alone; the other tasks come in after a ninth, usual questions after a fifth, multiple
+choice after a quarter, long questions after half; the short texts end on the way. From three tenths of the steps on,
+other words stand for the names in more and more rows about names (:mod:`tools.mini.renaming`), and after two fifths
+Muon takes over from AdamW (:mod:`tools.mini.schedule`).
 """
 
 from __future__ import annotations

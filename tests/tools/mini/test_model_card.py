@@ -94,8 +94,8 @@ def test_sizes_training_baseline_and_leaks_are_told(metrics: dict[str, Any]) -> 
         "1,234,567 parameters are the encoder's, 1,300,000 are all",
         "take 4.6 MB",
         "It took 63.2 minutes: 0.2 for the vocabulary, 2.0 for the texts, 60.0 for the training and 1.0 for the files "
-        "and figures. The training took 12,930 steps over 26.0 million tokens, at 7,100 and 8,200 a second (x86_64, 2 "
-        "processors, torch 2.13.0).",
+        "and figures. The training took 12,930 steps over 26.0 million tokens, at 7,100 and 8,200 a second, "
+        "evaluations not counted (x86_64, 2 processors, torch 2.13.0).",
         "## What it is not for",
         "Apache-2.0",
     ):
