@@ -155,8 +155,9 @@ def _by_length(metrics: Mapping[str, Any]) -> str:
         for row in metrics["question_answering_by_tokens"]
     ]
     return f"""\
-Answers by the tokens of question and text together, on 450 further questions with held-out names, a third each about
-short, usual and long texts (those above have lengths of their own, so that the mean differs):
+Answers by the tokens of question and text together, on 450 further questions, a third each about short, usual and long
+texts (those above have lengths of their own, so that the mean differs; these names are held out as wholes, and training
+may have read a word of them in another):
 
 {table(("tokens", "items", "exact match"), rows)}
 """
@@ -191,11 +192,11 @@ encoder's, {parameters["all"]:,} are all. The files in the package, held-out set
 
 {course}
 
-The figures in the picture are of 100 other items of each task and set, and differ by some points from those above.
-*masks* is the loss of masked words; *hints* is that of telling which tokens of a second text the first one has as well,
-and which are of the sentence with the answer.
+The figures in the picture are of 100 other items of each task and set, with names that are held out as wholes alone,
+and differ by some points from those above. *masks* is the loss of masked words; *hints* is that of telling which tokens
+of a second text the first one has as well, and which are of the sentence with the answer.
 
-![Losses, and figures on names and patterns never seen, by tokens read](mini-training-curve.png)
+![Losses, and figures on held-out names and on new patterns, by tokens read](mini-training-curve.png)
 """
 
 

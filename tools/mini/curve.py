@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 #: Two sets of curves that stand above each other in the picture.
-SPLITS = {"held_out": "names never seen", "new_patterns": "names and sentence patterns never seen"}
+SPLITS = {"held_out": "held-out names", "new_patterns": "held-out names, sentence patterns never seen"}
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

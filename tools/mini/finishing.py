@@ -91,7 +91,7 @@ def finish(
     from tools.mini.figures import all_figures, failures, leaks
     from tools.mini.model import MiniModel, mini_config
     from tools.mini.stages import stage_directories
-    from tools.mini.times import PARTS, seconds_in
+    from tools.mini.times import seconds_in
     from tools.mini.writing import write_weights
 
     began = time.monotonic()
@@ -114,8 +114,12 @@ def finish(
     logs = [read_log(directory / "log.jsonl") for directory in directories]
     log = joined(logs)
     draw(log, [own[-1]["tokens"] for own in logs[:-1]], docs / "mini-training-curve.png")
-    timed = [seconds_in(vocabulary / "seconds.json"), *(seconds_in(each / "seconds.json") for each in directories)]
-    timed.append({"files and figures": round(time.monotonic() - began, 1)})
+    seconds = seconds_in(vocabulary / "seconds.json")
+    for part in ("texts", "training"):
+        own = [seconds_in(directory / "seconds.json").get(part) for directory in directories]
+        if None not in own:
+            seconds[part] = round(sum(filter(None, own)), 1)
+    seconds["files and figures"] = round(time.monotonic() - began, 1)
     metrics = {
         "model": "albert-mini",
         **figures,
@@ -136,11 +140,7 @@ def finish(
             ],
             "steps": log[-1]["step"],
             "tokens": log[-1]["tokens"],
-            "seconds": {
-                part: round(sum(own.get(part, 0.0) for own in timed), 1)
-                for part in PARTS
-                if any(part in own for own in timed)
-            },
+            "seconds": seconds,
             "machine": f"{platform.machine()}, {os.cpu_count()} processors, torch {torch.__version__}",
             "curve": [
                 {key: entry[key] for key in ("step", "tokens", "figures")} for entry in log if "figures" in entry

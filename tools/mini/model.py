@@ -138,11 +138,11 @@ class MiniModel(nn.Module):
         layer = self.albert.encoder.get_submodule("albert_layer_groups.0.albert_layers.0")
         assert isinstance(layer, AlbertLayer)
         own, layer.activation = layer.activation, gelu_by_sigmoid
-        layer.compile(dynamic=True)
         # As in training, and of the size of a usual batch: code is laid out for the sizes that are met first.
         ids_BS = torch.zeros(32, 64, dtype=torch.long)
         positions_BS = torch.arange(64).expand(32, 64)
         try:
+            layer.compile(dynamic=True)
             with torch.autocast("cpu", torch.bfloat16):
                 states = self.states(ids_BS, torch.zeros_like(ids_BS), torch.ones_like(ids_BS), positions_BS)
             states[-1].sum().backward()
@@ -150,7 +150,7 @@ class MiniModel(nn.Module):
             layer.activation = own
             layer._compiled_call_impl = None  # as torch has it where nothing was compiled
             torch.compiler.reset()
-            return next(line for line in f"{error}".splitlines() if line.strip())
+            return next((line for line in f"{error}".splitlines() if line.strip()), type(error).__name__)
         finally:
             self.zero_grad(set_to_none=True)
         return None

@@ -22,8 +22,8 @@ from tools.mini.train import Training
 #: million tokens how to look an answer up, and keeps it.
 ALONE = 0.11
 
-#: Modules on which the weights depend, beside those on which the texts do.
-_TRAINS = ("batches", "losses", "masking", "model", "renaming", "schedule", "train")
+#: Modules here on which weights and words read depend, beside those on which the texts do.
+_TRAINS = ("batches", "losses", "masking", "model", "renaming", "schedule", "train", "words_read")
 
 
 @dataclass(frozen=True)

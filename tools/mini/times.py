@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,16 +23,21 @@ def timed(path: Path, part: str, *, goes_on: bool = False) -> Iterator[None]:
             nothing nothing is written, since nobody knows how long the rest took.
     """
     began = time.monotonic()
+    seconds = seconds_in(path)
+    before = seconds.pop(part, None) if goes_on else 0.0
+    # What is killed on the way tells nothing: the file is without the part until it is known.
+    _write(path, {name: own for name, own in seconds.items() if name != part})
     try:
         yield
     finally:
-        seconds = seconds_in(path)
-        if not goes_on or part in seconds:
-            before = seconds[part] if goes_on else 0.0
-            seconds[part] = round(before + time.monotonic() - began, 1)
-            unfinished = path.with_suffix(".part")
-            unfinished.write_text(json.dumps(seconds), encoding="utf-8")
-            unfinished.replace(path)
+        if before is not None:
+            _write(path, {**seconds, part: round(before + time.monotonic() - began, 1)})
+
+
+def _write(path: Path, seconds: Mapping[str, float]) -> None:
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps(seconds), encoding="utf-8")
+    unfinished.replace(path)
 
 
 def seconds_in(path: Path) -> dict[str, float]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Ints = npt.NDArray[np.int64]
 
 _WORD = re.compile(r"[a-z]+")
-#: Most pieces of a word that are told apart; longer ones are cut.
+#: Most tokens of a row, and so of a word.
 _LONGEST = 512
 
 
@@ -46,9 +46,12 @@ class WordsRead:
             ids: Token ids, ``[B,S]``, each row from its first token on.
             mask: 1 for tokens, 0 for padding, ``[B,S]``.
         """
-        flat = ids[mask == 1]
-        first = self._begins[flat]
-        first[0] = True
+        real = mask == 1
+        begins = self._begins[ids]
+        begins[:, 0] = True
+        flat, first = ids[real], begins[real]
+        if not len(flat):
+            return
         starts = np.flatnonzero(first)
         places = np.arange(len(flat)) - np.repeat(starts, np.diff(np.append(starts, len(flat))))
         # A sum of 64 bits for each word, by which words that were met before are known.

@@ -21,6 +21,7 @@ from tools.mini.finishing import held_out_items, held_out_sets, speed
 from tools.mini.model import MiniModel, mini_config
 from tools.mini.stages import Stage, stage_directories
 from tools.mini.train import Training
+from tools.mini.worlds import name_parts as parts
 from tools.mini.worlds.names import is_held_out, pet_name, refusing, town_name
 from tools.mini.writing import HEADS, read_items, write_items, write_weights
 
@@ -162,6 +163,9 @@ def test_a_refused_word_is_no_name():
     assert {"Fido", "Oslo"} <= free and any(name.startswith("Port ") for name in free)
     assert names(refused) & free == {name for name in free if name.lower() not in refused}
     assert names(set()) == free, "only inside"
+    pets = {name.lower() for name in parts.PETS}
+    with refusing(pets), pytest.raises(ValueError, match="none is on the right side"):
+        pet_name(Random(0), True)
 
 
 def test_no_name_of_a_person_in_the_held_out_sets_is_one_piece_of_the_vocabulary():

@@ -50,3 +50,13 @@ def test_the_rest_of_what_nobody_timed_is_not_told(took, tmp_path: Path) -> None
     with timed(tmp_path / "seconds.json", "texts", goes_on=True):
         pass
     assert seconds_in(tmp_path / "seconds.json") == {}
+
+
+def test_what_is_killed_on_the_way_leaves_no_time(took, tmp_path: Path) -> None:
+    took(3.0, 4.0)
+    path = tmp_path / "seconds.json"
+    with timed(path, "texts"):
+        assert seconds_in(path) == {}
+    with timed(path, "texts", goes_on=True):
+        assert seconds_in(path) == {}
+    assert seconds_in(path) == {"texts": 7.0}

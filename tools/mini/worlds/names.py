@@ -30,6 +30,9 @@ def listed_and_held_out() -> set[str]:
     return {name.lower() for names in lists for name in names if is_held_out(name)}
 
 
+MOST_DRAWN = 10_000
+"""Draws after which a maker has no name that would do."""
+
 _REFUSED: ContextVar[Set[str]] = ContextVar("refused", default=frozenset())
 
 
@@ -49,10 +52,11 @@ def refusing(words: Set[str]) -> Iterator[None]:
 
 def _on_side(draw: Callable[[], str], held_out: bool) -> str:
     refused = _REFUSED.get()
-    while True:
+    for _ in range(MOST_DRAWN):
         name = draw()
         if is_held_out(name) == held_out and name not in parts.NO_NAMES and name.lower() not in refused:
             return name
+    raise ValueError(f"of {MOST_DRAWN} names such as {name} none is on the right side and not refused")
 
 
 def _join(*pieces: str) -> str:
