@@ -78,9 +78,6 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
     torch.manual_seed(SEED)
     model = MiniModel(mini_config(len(tokenizer.get_vocab()), **shape))
     say(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters")
-    why_not = model.compile_layer()
-    if why_not is not None:
-        say(f"the layer is not compiled, and everything slower: {why_not}")
 
     def look(step: int) -> Mapping[str, Any]:  # noqa: ARG001
         found = {}
@@ -99,6 +96,9 @@ def trained(work: Path, run: Path, stages: Sequence[Stage], shape: Mapping[str, 
                 with timed(times, "texts", goes_on=lacking < len(paths)):
                     data.make(work / "data", files, stage.counts, stage.seed)
             with timed(times, "training"):
+                why_not = model.compile_layer()
+                if why_not is not None:
+                    say(f"the layer is not compiled, and everything slower: {why_not}")
                 sets = data.load(paths, begin=stage.begin, spells=stage.spells)
                 for part in sets:
                     longest = part.lengths().max()
